@@ -1,0 +1,56 @@
+PYTHON ?= python3
+BENCH = .venv/bin/python -m benchmark
+WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
+FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
+          $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
+
+.PHONY: setup demo table1 table2 tables reproduction report test test-slurm test-slurm-slow lint bench data clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --progress-bar on -e '.[dev]'
+	touch .venv/ready
+
+demo: setup
+	$(BENCH) run demo --workers $(WORKERS)
+	$(BENCH) table demo
+	$(BENCH) tables demo
+
+table1 table2: setup
+	$(BENCH) run $@ $(FILTERS) --workers $(WORKERS); status=$$?; $(BENCH) table $@ $(FILTERS); exit $$status
+
+tables: setup
+	$(BENCH) tables
+
+reproduction: setup
+	$(BENCH) verdict --format markdown --results results/measured -o results/REPRODUCTION.md
+
+report: setup
+	$(BENCH) report
+
+test: setup
+	.venv/bin/python -m pytest -n $(WORKERS)
+
+test-slurm: setup
+	.venv/bin/python -m pytest tests/cluster -m "not slow" --durations=0
+
+test-slurm-slow: setup
+	.venv/bin/python -m pytest tests/cluster -m slow --durations=0
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup
+	.venv/bin/python -m benchmark.bench
+	.venv/bin/python -m slurm.bench
+
+data: setup
+	$(BENCH) data prepare --dataset $(or $(DATASETS),cifair10,cifair100,stl10)
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -1,0 +1,165 @@
+"""The verbs `samples` and `augment`: what a method's generator composes, for people to look at and to use."""
+
+import csv
+import io
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmark.attempt import load_task
+from benchmark.build import RECEIPT, draw_samples, load_artifact
+from benchmark.device import pick_device, resolve_precision
+from benchmark.plan import with_needs
+from benchmark.pool import Sweep
+from benchmark.progress import make_progress
+from benchmark.protocol import load_preset, resolve_budgets
+from benchmark.run import Build
+from benchmark.sweep import require_data
+from datasets.base import Dataset
+from datasets.batches import normalise, to_unit
+from datasets.registry import BadInput
+from datasets.subset import find_subset
+from methods.base import Method, Views
+from methods.mixing.family import Composer
+from methods.registry import format_method
+from methods.streams import derive, stream
+from results.store import write_atomically
+
+Note = Callable[[str], None]
+
+
+class Failed(OSError):
+    """What was asked for could not be made; the message says why and where to look."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A method's generator on a training subset."""
+
+    method: Method
+    dataset: Dataset
+    samples_per_class: int
+    seed: int
+    preset: str
+
+    @property
+    def resolved(self) -> Method:
+        return self.method.resolve(self.dataset, resolve_budgets(self.preset, self.dataset))
+
+    @property
+    def builds(self) -> tuple[Build, ...]:
+        """The artifacts to have; raises BadInput for a method that trains none."""
+        needs = self.resolved.needs(self.dataset, self.samples_per_class, self.seed)
+        if not needs:
+            raise BadInput(f"method '{format_method(self.method)}' trains no generator; take hydramix, for example")
+        return tuple(Build(artifact, self.preset) for artifact in needs)
+
+
+def make_samples(subject: Subject, store: Path, output: Path, note: Note) -> None:
+    """Writes a PNG of a generator's compositions to `output`, training the generator where it is not there."""
+    (*_, job) = ensure_built(subject, store, note)
+    device = _device(subject)
+    draw_samples(job, store, load_task(job, device, resolve_precision("auto", device)), output)
+
+
+def ensure_built(subject: Subject, store: Path, note: Note) -> tuple[Build, ...]:
+    """Builds what is missing of a subject's artifacts, with progress; raises Failed where that does not succeed."""
+    jobs = {job.key: job for job in with_needs(subject.builds)}
+    missing = [job for job in jobs.values() if not RECEIPT.in_folder(store / job.path)]
+    require_data(list(missing))
+    sweep = Sweep(store, 1, {})
+    if missing:
+        note(f"training {', '.join(map(str, missing))}")
+        with make_progress(len(missing)) as watch:
+            sweep.work(missing, watch)
+    for job, state, message in sweep.ended:
+        if state != "done":
+            raise Failed(f"{job} is {state}: {message}; see {store / job.path}")
+    return subject.builds
+
+
+def augment(subject: Subject, per_class: int, store: Path, output: Path, note: Note) -> None:
+    """Writes `per_class` new images of each class as output/<class>/<number>.png, and output/manifest.csv.
+
+    The manifest names each image's sources, the first of which gives the class, and the seed of its mask.
+    Raises BadInput where `output` holds something already; until all is written it does not exist.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise BadInput(f"{output} exists: name a folder that does not, or an empty one")
+    draft = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
+    ensure_built(subject, store, note)
+    try:
+        _write(compose(subject, per_class, store), draft)
+        if output.exists():
+            output.rmdir()
+        draft.rename(output)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    note(f"wrote {per_class} images of each of {subject.dataset.num_classes} classes under {output}")
+
+
+class Composition(NamedTuple):
+    """A new image, uint8 H×W×3, of a class, with the names of its sources and the seed of its mask."""
+
+    image: np.ndarray
+    label: str
+    sources: list[str]
+    mask_seed: int
+
+
+def compose(subject: Subject, per_class: int, store: Path) -> Iterator[Composition]:
+    """`per_class` compositions of each class in turn; the same subject gives the same ones."""
+    device = _device(subject)
+    made = tuple(load_artifact(job, store, device) for job in subject.builds)
+    task = load_task(subject, device, resolve_precision("auto", device))
+    composer = subject.resolved.prepare(task, made)
+    if not isinstance(composer, Composer):
+        raise BadInput(
+            f"method '{format_method(subject.method)}': images are composed by one method alone, like hydramix"
+        )
+    indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
+    maps, labels = composer.maps(task), task.labels.cpu()
+    for label, name in enumerate(subject.dataset.class_names()):
+        members = (labels == label).nonzero().flatten()
+        rng = stream(subject.seed, f"augment {name}")
+        for number in range(per_class):
+            picked = members[torch.randint(len(members), (composer.sources,), generator=rng)]
+            mask_seed = derive(subject.seed, f"mask {name} {number}")
+            views = Views(
+                normalise(to_unit(task.images[picked]))[:, None], None if maps is None else maps[picked][:, None]
+            )
+            image = composer.compose(views, torch.Generator().manual_seed(mask_seed)).images[0]
+            sources = [subject.dataset.describe(int(indices[position])) for position in picked]
+            yield Composition(to_bytes(image), name, sources, mask_seed)
+
+
+def _device(subject: Subject) -> torch.device:
+    """The device to compose on, with the preset's number of threads, so that a generator always draws the same."""
+    torch.set_num_threads(load_preset(subject.preset).cpu_threads())
+    return pick_device()
+
+
+def to_bytes(image: torch.Tensor) -> np.ndarray:
+    """A normalised image 3×H×W in [-1, 1] as uint8 H×W×3."""
+    return image.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+
+
+def _write(compositions: Iterator[Composition], folder: Path) -> None:
+    text = io.StringIO()
+    manifest = csv.writer(text, lineterminator="\n")
+    manifest.writerow(["file", "class", "sources", "mask_seed"])
+    counts: dict[str, int] = {}
+    for image, label, sources, mask_seed in compositions:
+        counts[label] = number = counts.get(label, 0) + 1
+        path = folder / label / f"{number:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+        manifest.writerow([f"{label}/{path.name}", label, " | ".join(sources), mask_seed])
+    write_atomically(folder / "manifest.csv", text.getvalue().encode())

@@ -1,0 +1,88 @@
+"""Batches of a training subset: order, augmentation, partners of the same class, and work begun ahead."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.protocol import Protocol
+from benchmark.seeding import Streams
+from datasets.batches import Crops, epoch_order, normalise, to_unit
+from methods.base import Batch, Method, Task, Views
+
+
+class _Begun(NamedTuple):
+    """A batch whose draws are done; `before` is the state of streams and order from which it was drawn."""
+
+    before: dict | None
+    finish: Callable[[], Batch]
+
+
+class Batches:
+    """The batches of a training, one after the other, on the task's device.
+
+    With a method that looks ahead, some are begun before they are needed; their bits do not depend on how many.
+    """
+
+    def __init__(self, task: Task, method: Method, protocol: Protocol, streams: Streams):
+        self.task, self.method, self.protocol, self.streams = task, method, protocol, streams
+        self.maps = method.maps(task)
+        self._labels = task.labels.cpu()
+        self._by_class = self._labels.argsort(stable=True)  # samples_per_class positions of each class in turn
+        self._order = torch.empty(0, dtype=torch.long)  # what is left of the epoch
+        self._begun: deque[_Begun] = deque()
+
+    def next(self, remaining: int) -> Batch:
+        """The next batch of the epoch; the last one of an epoch may be smaller. remaining: batches still to come."""
+        while len(self._begun) < min(self.method.lookahead + 1, remaining):
+            before = self._here() if self.method.lookahead else None
+            self._begun.append(_Begun(before, self._begin()))
+        return self._begun.popleft().finish()
+
+    def state(self) -> dict[str, object]:
+        """From where the next batch is drawn; batches that are begun are drawn again."""
+        return self._begun[0].before if self._begun else self._here()  # type: ignore[return-value]
+
+    def restore(self, state: dict) -> None:
+        self.streams.restore(state["streams"])
+        self._order = state["order"]
+        self._begun.clear()
+
+    def _here(self) -> dict[str, object]:
+        return {"streams": self.streams.state(), "order": self._order.clone()}
+
+    def _begin(self) -> Callable[[], Batch]:
+        if not len(self._order):
+            repeats = self.protocol.repeats(self.task.samples_per_class)
+            self._order = epoch_order(len(self.task.images), repeats, self.streams.order)
+        picked, self._order = self._order.split(
+            [n := min(self.protocol.batch_size, len(self._order)), len(self._order) - n]
+        )
+        return self.method.begin(self.make(picked), self.streams.mixing)
+
+    def make(self, picked: Tensor) -> Batch:
+        """The images at `picked` through every stage up to mixing, in the order of the papers' code."""
+        images, maps = self._view(picked, self.streams.augmentation, self.streams.views)
+        labels = self.task.labels[picked.to(self.task.device, non_blocking=True)]
+        targets = functional.one_hot(labels, self.task.num_classes).float()
+        return Batch(images, targets, maps, lambda count: self._partners(picked, count))
+
+    def _partners(self, picked: Tensor, count: int) -> Views:
+        n, rng = self.task.samples_per_class, self.streams.mixing
+        drawn = self._labels[picked] * n + torch.randint(n, (count, len(picked)), generator=rng)
+        images, maps = self._view(self._by_class[drawn].flatten(), rng, rng)
+        shape = (count, len(picked))
+        return Views(images.unflatten(0, shape), None if maps is None else maps.unflatten(0, shape))
+
+    def _view(
+        self, picked: Tensor, augmentation: torch.Generator, views: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        method, at = self.method, picked.to(self.task.device, non_blocking=True)
+        images = method.transform(self.task.images[at], augmentation)
+        crops = Crops.draw(len(images), images.shape[1], self.protocol.padding, views)
+        floats = method.erase(to_unit(crops.of(images)), augmentation)
+        maps = None if self.maps is None else crops.of(self.maps[at])
+        return method.augment(normalise(floats), augmentation), maps

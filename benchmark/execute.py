@@ -1,0 +1,105 @@
+"""execute(run): the one function that every launcher calls."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmark.attempt import Attempt, Options, Outcome, Receipt, attempt, load_task, now, record_failure
+from benchmark.build import obtain
+from benchmark.device import pick_device, resolve_precision
+from benchmark.evaluate import evaluate
+from benchmark.protocol import load_preset
+from benchmark.provenance import environment, forget_peak_memory
+from benchmark.run import Run
+from benchmark.stop import StopRequest
+from benchmark.train import Training
+from datasets.subset import find_subset, subset_hash
+from results.records import Metrics, Record, read_record, write_record
+from results.store import RECORD, write_atomically
+
+__all__ = ["Options", "Outcome", "execute", "record_failure", "weights_hash"]
+
+
+def execute(run: Run, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
+    """Trains and evaluates `run`, and writes its record into `store`; a finished run is left as it is.
+
+    Never raises for what a run does wrong: a failure leaves failure.json in the run's folder. It takes up
+    the run's checkpoint where there is one, and first builds the artifacts that it needs and that are not there.
+    """
+    receipt = Receipt(RECORD, read_record)
+    return attempt(
+        run, store, options or Options(), stop or StopRequest(), receipt, lambda at: _Execution(run, at).work()
+    )
+
+
+class _Execution:
+    """One attempt at a run, under its lock."""
+
+    def __init__(self, run: Run, at: Attempt):
+        self.run, self.at = run, at
+
+    def work(self) -> str:
+        torch.set_num_threads(load_preset(self.run.preset).cpu_threads())
+        self.device = pick_device()
+        forget_peak_memory(self.device)
+        self.precision = resolve_precision(self.run.protocol.precision, self.device)
+        made = tuple(obtain(artifact, self.at, self.device) for artifact in self.run.artifacts)
+        training = self.at.training(lambda: self._fresh(made))
+        train_seconds = self.at.train(training)
+        started = time.monotonic()
+        metrics = evaluate(training.network, self.run.dataset.test(), self.precision, self.device)
+        record = self._record(training, metrics, train_seconds, time.monotonic() - started)
+        self._store(record, training)
+        return f"top-1 {metrics.top1:.2f}% in {train_seconds + record.eval_seconds:.0f} s"
+
+    def _fresh(self, made: tuple[object, ...]) -> Training:
+        started = time.monotonic()
+        task = load_task(self.run, self.device, self.precision)
+        training = Training(task, self.run.method.prepare(task, made), self.run.protocol)
+        self.prepare_seconds = time.monotonic() - started
+        return training
+
+    def _record(self, training: Training, metrics: Metrics, train_seconds: float, eval_seconds: float) -> Record:
+        run = self.run
+        return Record(
+            schema=1,
+            key=run.key,
+            run=run.identity,
+            row=run.row,
+            preset=run.preset,
+            metrics=metrics,
+            subset_sha256=subset_hash(find_subset(run.dataset, run.samples_per_class, run.seed)),
+            weights_sha256=weights_hash(training.network),
+            steps=training.steps,
+            train_seconds=train_seconds,
+            eval_seconds=eval_seconds,
+            images_per_second=training.images_seen / train_seconds,
+            resumed=self.at.resumed,
+            finished=now(),
+            environment=environment(self.device, self.precision),
+            warnings=self.at.warnings(),
+            artifacts=[artifact.key for artifact in run.artifacts],
+            prepare_seconds=self.prepare_seconds,
+        )
+
+    def _store(self, record: Record, training: Training) -> None:
+        if self.at.options.keep_weights:
+            from safetensors.torch import save
+
+            self.at.lock.verify()
+            weights = {name: value.contiguous() for name, value in training.network.state_dict().items()}
+            write_atomically(self.at.folder / "weights.safetensors", save(weights))
+        self.at.write_history(training.history)
+        write_record(self.at.folder, record)
+
+
+def weights_hash(network: nn.Module) -> str:
+    """sha256 over names and values of all weights and buffers, whatever their layout in memory."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

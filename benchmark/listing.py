@@ -1,0 +1,154 @@
+"""What the verbs list, plan and show print."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from benchmark.selection import study_names
+from benchmark.stores import Stores
+from datasets.base import registry as dataset_registry
+from datasets.registry import BadInput, unknown
+
+if TYPE_CHECKING:
+    from benchmark.outline import Finished
+    from benchmark.plan import Plan
+    from benchmark.run import Build
+
+
+def listing(what: str) -> list[dict[str, object]]:
+    """One object per method, dataset, study or preset: name, label, source, available, parameters."""
+    return {"methods": _methods, "datasets": _datasets, "studies": _studies, "presets": _presets}[what]()
+
+
+def show_json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def show_table(rows: list[dict[str, object]]) -> str:
+    shown = [{name: _plain(value) for name, value in row.items()} for row in rows]
+    return tabulate(shown, headers="keys", disable_numparse=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={part}" for name, part in value.items())
+    return {True: "yes", False: "not yet"}[value] if isinstance(value, bool) else value
+
+
+def _entry(name: str, label: str, source: str, available: bool, parameters: dict[str, object]) -> dict[str, object]:
+    return {"name": name, "label": label, "source": source, "available": available, "parameters": parameters}
+
+
+def _methods() -> list[dict[str, object]]:
+    from dataclasses import fields
+
+    from methods.registry import registry as method_registry
+
+    return [
+        _entry(name, cls.label, cls.source, cls.available, {field.name: field.default for field in fields(cls)})
+        for name, cls in method_registry.entries().items()
+    ]
+
+
+def _datasets() -> list[dict[str, object]]:
+    return [
+        _entry(name, cls.label, cls.source, True, {"stands_for": cls.stands_for} if cls.stands_for else {})
+        for name, cls in dataset_registry.entries().items()
+    ]
+
+
+def _studies() -> list[dict[str, object]]:
+    from benchmark.study import load_study
+
+    studies = {name: load_study(name) for name in study_names()}
+    return [
+        _entry(
+            name, study.title, study.published or "ours", True, {"preset": study.preset, "cells": len(study.cells())}
+        )
+        for name, study in studies.items()
+    ]
+
+
+def _presets() -> list[dict[str, object]]:
+    from benchmark.protocol import load_preset, preset_names
+
+    presets = {name: load_preset(name) for name in preset_names()}
+    return [
+        _entry(n, p.description, f"presets/{n}.yaml", True, {"threads": p.threads, **p.protocols["small"]})
+        for n, p in presets.items()
+    ]
+
+
+def plan_json(plan: "Plan | Finished") -> str:
+    counts = plan.counts()
+    hours, guessed = plan.estimate(plan.jobs())
+    value = {"study": plan.grid.name, "preset": plan.grid.preset, "runs": sum(counts.values())} | counts
+    value |= {"from_measured": plan.from_measured, "estimated_hours": round(hours, 4), "guessed": guessed}
+    artifacts = [_artifact(job, state) for state, jobs in plan.builds.items() for job in jobs]
+    value |= {"left_out": list(plan.grid.left_out), "artifacts": artifacts}
+    return show_json(value | {"note": plan.grid.study.note})
+
+
+def _artifact(job: "Build", state: str) -> dict[str, object]:
+    value = {"kind": job.artifact.recipe.name, "source": job.dataset.training_source, "title": job.row}
+    return value | {
+        "samples_per_class": job.samples_per_class,
+        "seed": job.seed,
+        "key": job.key,
+        "path": str(job.path),
+        "state": state,
+    }
+
+
+def plan_text(plan: "Plan | Finished") -> str:
+    counts = plan.counts()
+    lines = [f"{plan.grid.study.title}", f"preset {plan.grid.preset}, seeds {','.join(map(str, plan.grid.seeds))}", ""]
+    lines += [f"{count:6d} {state}" for state, count in ({"runs": sum(counts.values())} | counts).items()]
+    if plan.grid.study.note:
+        lines.append(f"note: {plan.grid.study.note}")
+    if plan.from_measured:
+        lines.append(f"{plan.from_measured} of the done ones are in results/measured")
+    lines += [f"stale, made by an older version: {path}" for path in plan.stale]
+    lines += [f"left out, not in the study: {combination}" for combination in plan.grid.left_out]
+    if any(plan.builds.values()):
+        states = ", ".join(f"{len(jobs)} {state}" for state, jobs in plan.builds.items() if jobs)
+        lines += ["", f"artifacts that these runs share, built first: {states}"]
+        lines += [f"  {state:8} {job}" for state, jobs in plan.builds.items() for job in jobs if state != "done"]
+    hours, guessed = plan.estimate(plan.jobs())
+    guess = " (a guess: FLOPs over a nominal rate, no wall time is recorded for some of it)" if guessed else ""
+    return "\n".join([*lines, f"about {hours:.2f} hours in one process{guess}"])
+
+
+def find_record(text: str, stores: Stores) -> Path:
+    """The record file that a key, its beginning, or a run's folder names."""
+    folder = Path(text)
+    if (folder / "record.json").exists():
+        return folder / "record.json"
+    records = stores.records()
+    key = text.rsplit("-", 1)[-1].strip("[]/")
+    found = [name for name in records.by_key if name.startswith(key)]
+    if len(found) > 1:
+        raise BadInput(f"'{text}' fits {len(found)} records: {', '.join(sorted(found)[:5])}")
+    if not found:
+        raise unknown("record", text, records.by_key) if records.by_key else BadInput("there are no records yet")
+    return records.by_key[found[0]].path
+
+
+def dataset_states() -> list[dict[str, object]]:
+    """Every dataset with its test images, or what is missing."""
+    return [{"name": name, "state": _dataset_state(name)} for name in dataset_registry.entries()]
+
+
+def _dataset_state(name: str) -> str:
+    from datasets.base import get_dataset
+
+    if name == "folder":
+        return "your own images: folder:PATH"
+    try:
+        dataset = get_dataset(name)
+        dataset.check()
+        return f"ready: {len(dataset.train_labels())} training labels, {len(dataset.test().labels)} test images"
+    except BadInput as error:
+        return str(error)

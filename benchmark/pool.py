@@ -1,0 +1,167 @@
+"""Runs and builds of artifacts side by side in worker processes, none of which can sink the others."""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from benchmark.locks import Lock, LockHeld
+from benchmark.run import Build, Run
+from results.store import PROGRESS, read_json
+
+_POLL_SECONDS = 0.3
+
+
+Job = Run | Build
+
+
+class Ended(NamedTuple):
+    """How a job ended: `state` as in attempt.Outcome, or cancelled; and one line about it."""
+
+    job: Job
+    state: str
+    message: str
+
+
+Watch = Callable[[dict[str, tuple[Job, dict]], list[Ended]], None]
+
+_stop: Any = None  # the worker process's own StopRequest
+
+
+def _start_worker(deadline: float | None, asked: Any) -> None:
+    from benchmark.provenance import git_state
+    from benchmark.stop import StopRequest
+
+    global _stop
+    _stop = StopRequest(deadline, asked)
+    _stop.listen()
+    git_state()  # the code that this process imports, whatever is committed later
+
+
+def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
+    """Executes a run or builds an artifact in this process; returns its outcome's state and message."""
+    from benchmark.build import build
+    from benchmark.execute import Options, execute
+
+    if isinstance(job, Build):  # --force repeats runs, not the artifacts that they share
+        outcome = build(job, store, Options(**options | {"force": False}), _stop)
+    else:
+        outcome = execute(job, store, Options(**options), _stop)
+    return outcome.state, outcome.message
+
+
+class Sweep:
+    """Executes jobs with `workers` processes; a worker that dies fails its own job and is replaced.
+
+    A run waits for the builds of this sweep that it needs. ended: every job that was started and ended;
+    waiting: those that were not started.
+    """
+
+    def __init__(
+        self, store: Path, workers: int, options: dict, deadline: float | None = None, fail_fast: bool = False
+    ):
+        self.store, self.workers, self.options = store, workers, options
+        self.deadline, self.fail_fast = deadline, fail_fast
+        self.ended: list[Ended] = []
+        self.waiting: list[Job] = []
+        self._flying: dict[ProcessFuture, Job] = {}
+        self._unbuilt: set[str] = set()  # keys of the builds of this sweep that have not ended
+        self._context = get_context("spawn")
+        self._asked = self._context.RawValue("b", 0)  # without a lock, which a killed worker could hold for ever
+
+    @property
+    def stopping(self) -> bool:
+        late = self.deadline is not None and time.time() > self.deadline
+        return bool(self._asked.value) or late
+
+    def work(self, jobs: Iterable[Job], watch: Watch) -> None:
+        """Runs everything; calls watch(running, just ended) a few times a second.
+
+        Ctrl-C stops at checkpoints, twice at once. Raises RuntimeError when worker processes cannot live.
+        """
+        self.waiting.extend(jobs)
+        self._unbuilt = {job.key for job in self.waiting if isinstance(job, Build)}
+        arguments = (self.deadline, self._asked)
+        pool = ProcessPool(self.workers, initializer=_start_worker, initargs=arguments, context=self._context)
+        with pool:
+            try:
+                self._serve(pool, watch)
+            except BaseException:
+                pool.stop()
+                raise
+
+    def stop(self) -> None:
+        """Asks what runs to stop at its checkpoint, and starts nothing more."""
+        self._asked.value = 1
+
+    def cancel(self, keys: Collection[str]) -> None:
+        """Leaves out the jobs with these keys; what of them runs is killed, its last checkpoint stays."""
+        self.waiting = [job for job in self.waiting if job.key not in keys]
+        for future, job in self._flying.items():
+            if job.key in keys:
+                future.cancel()
+        self._unbuilt -= set(keys)
+
+    def _serve(self, pool: ProcessPool, watch: Watch) -> None:
+        flying = self._flying
+        while flying or (self.waiting and not self.stopping):
+            try:
+                while len(flying) < self.workers and not self.stopping and (job := self._next_ready()):
+                    flying[pool.schedule(perform, args=(job, self.store, self.options))] = job
+                wait(flying, _POLL_SECONDS, FIRST_COMPLETED)
+                self._collect(flying, watch)
+            except KeyboardInterrupt:
+                if self._asked.value:
+                    raise
+                self._asked.value = 1
+
+    def _next_ready(self) -> Job | None:
+        """Takes the first waiting job whose artifacts are not still to be built by this sweep."""
+        for place, job in enumerate(self.waiting):
+            if self._unbuilt.isdisjoint(need.key for need in job.artifacts):
+                return self.waiting.pop(place)
+        return None
+
+    def _collect(self, flying: dict[ProcessFuture, Job], watch: Watch) -> None:
+        ended = [self._end(future, flying.pop(future)) for future in list(flying) if future.done()]
+        self.ended += ended
+        self._unbuilt -= {end.job.key for end in ended}
+        if self.fail_fast and any(end.state == "failed" for end in ended):
+            self._asked.value = 1
+        watch(self._running(flying.values()), ended)
+
+    def _end(self, future: ProcessFuture, job: Job) -> Ended:
+        try:
+            return Ended(job, *future.result())
+        except CancelledError:
+            return Ended(job, "cancelled", "on request")
+        except BrokenProcessPool as error:
+            if self._asked.value:  # interrupted before it could listen
+                return Ended(job, "unfinished", "stopped before it began")
+            raise RuntimeError("the worker processes die before they begin; is there memory for them?") from error
+        except ProcessExpired as error:
+            if self._asked.value:
+                return Ended(job, "unfinished", "stopped")
+            return self._fail(job, f"its process died (exit code {error.exitcode}): killed, or out of memory")
+        except Exception as error:
+            return self._fail(job, f"{type(error).__name__}: {error}")
+
+    def _fail(self, job: Job, message: str) -> Ended:
+        """A killed process leaves no failure of its own; its checkpoint stays, so that --retry goes on from it."""
+        from benchmark.attempt import record_failure
+
+        try:
+            with Lock(self.store / job.path):
+                record_failure(job, self.store / job.path, message, message)
+        except (LockHeld, OSError) as error:
+            message += f" (and no failure could be recorded: {error})"
+        return Ended(job, "failed", message)
+
+    def _running(self, jobs: Iterable[Job]) -> dict[str, tuple[Job, dict]]:
+        progress = ((job, read_json(self.store / job.path / PROGRESS)) for job in jobs)
+        return {job.key: (job, state) for job, state in progress if state}

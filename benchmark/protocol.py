@@ -1,0 +1,134 @@
+"""Presets to protocols: the resolved hyperparameters of one run."""
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from benchmark.config import Config, load_named
+from datasets.base import Dataset, named_datasets, registry
+from datasets.registry import BadInput, unknown
+from methods.base import hashed_fields
+
+PRESETS = Path(__file__).parent / "presets"
+_LARGE = 64  # pixels; wider images get the preset's `large` protocol
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Protocol(Config):
+    """The hyperparameters of one run, all of which enter its key (FIDELITY section 1).
+
+    network: wrn-<depth>-<width>, timm/<name> or torchvision/<name>; dropout: of wrn alone.
+    images_per_class: an epoch shows every image max(images_per_class // samples_per_class, 1) times.
+    padding: pixels by which a crop may leave the image. precision: `auto` is bf16 where the hardware has it.
+    """
+
+    network: str
+    dropout: Share
+    epochs: Positive
+    batch_size: Annotated[int, Field(ge=2)]  # batch norm needs two
+    images_per_class: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    momentum: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    padding: Annotated[int, Field(ge=0)]
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+    def identity(self) -> dict[str, object]:
+        """What enters a run's key."""
+        return hashed_fields(type(self), self.model_dump())
+
+    def repeats(self, samples_per_class: int) -> int:
+        """How often an epoch shows each image."""
+        return max(self.images_per_class // samples_per_class, 1)
+
+    def steps(self, samples_per_class: int, num_classes: int) -> int:
+        """Steps of the whole training; the last batch of an epoch may be partial."""
+        return self.epochs * -(-samples_per_class * num_classes * self.repeats(samples_per_class) // self.batch_size)
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _known_field(name: str) -> str:
+    return name if name in Protocol.model_fields else _refuse("protocol field", name, Protocol.model_fields)
+
+
+def _known_layer(name: str) -> str:
+    known = ["small", "large", *registry.entries()]
+    return name if name in known else _refuse("dataset in protocols", name, known)
+
+
+def _refuse(kind: str, name: str, known: Iterable[str]) -> NoReturn:
+    raise unknown(kind, name, known)
+
+
+Layer = Annotated[str, AfterValidator(_known_layer)]
+FieldName = Annotated[str, AfterValidator(_known_field)]
+
+
+class Preset(Config):
+    """How much is spent: protocols for small (up to 64 pixels) and large images, then changes by dataset.
+
+    budgets: by kind of artifact, values for the method parameters that are None, in the same layers.
+    """
+
+    description: str
+    threads: Positive | Literal["all"]
+    protocols: dict[Layer, dict[FieldName, int | float | str]]
+    budgets: dict[str, dict[Layer, dict[str, int | float]]] = {}
+
+    def cpu_threads(self) -> int:
+        """CPU threads of one run."""
+        return usable_cores() if self.threads == "all" else self.threads
+
+
+@lru_cache(maxsize=16)
+def load_preset(name: str) -> Preset:
+    """The preset `name`; raises BadInput for an unknown name or a malformed file."""
+    return load_named("preset", PRESETS, name, Preset)
+
+
+def preset_names() -> list[str]:
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def resolve_protocol(preset: str, dataset: Dataset, changes: dict[str, object]) -> Protocol:
+    """The protocol of `preset` on `dataset`, with `changes` (from --set protocol.field=value) on top."""
+    values = {"padding": dataset.image_size // 8} | _layered(load_preset(preset).protocols, dataset)
+    return make_protocol(values | changes, f"preset {preset}")
+
+
+@lru_cache(maxsize=256)
+def resolve_budgets(preset: str, dataset: Dataset) -> dict[str, dict[str, Any]]:
+    """What `preset` spends on each kind of artifact that methods train on `dataset`, as `kind`.
+
+    And on every other named dataset, as `kind@name`, for runs that use an artifact of that one.
+    """
+    budgets = load_preset(preset).budgets
+    others = {f"{kind}@{other.text}": _layered(budgets[kind], other) for kind in budgets for other in named_datasets()}
+    return others | {kind: _layered(layers, dataset) for kind, layers in budgets.items()}
+
+
+def _layered(values: Mapping[str, Mapping[str, Any]], dataset: Dataset) -> dict[str, Any]:
+    """The values for the size of images, then for the dataset's family, then for the dataset itself."""
+    layers = ["large" if dataset.image_size > _LARGE else "small", dataset.family, dataset.name]
+    return {name: value for layer in dict.fromkeys(layers) for name, value in values.get(layer, {}).items()}
+
+
+def make_protocol(values: dict[str, object], origin: str) -> Protocol:
+    """A checked protocol; raises BadInput that names `origin` and the field."""
+    for name in values:
+        _known_field(name)
+    try:
+        return Protocol.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{origin}: protocol.{first['loc'][0]}: {first['msg']}") from error

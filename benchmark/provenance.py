@@ -1,0 +1,70 @@
+"""What made a number: code, packages, machine."""
+
+import importlib.metadata
+import platform
+import resource
+import socket
+import subprocess
+from functools import lru_cache
+
+import torch
+
+from benchmark.device import describe
+from results.records import Environment
+from results.store import CHECKOUT
+
+_PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-image", "scikit-learn", "pillow")
+
+
+@lru_cache(maxsize=1)
+def git_state() -> tuple[str | None, bool | None]:
+    """The checkout's commit and whether tracked files differ from it; (None, None) outside git."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return commit, bool(_git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(CHECKOUT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Starts the measurement anew where the device can: the CPU's peak is that of the process so far."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: torch.device) -> float:
+    """MiB at most in use: the device's for CUDA, the process's resident memory on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def environment(device: torch.device, precision: str) -> Environment:
+    commit, dirty = git_state()
+    return Environment(
+        host=socket.gethostname(),
+        device=describe(device),
+        device_type="cuda" if device.type == "cuda" else "cpu",
+        threads=torch.get_num_threads(),
+        precision=precision,
+        commit=commit,
+        dirty=dirty,
+        versions=versions(),
+        peak_memory=peak_memory(device),
+    )

@@ -1,0 +1,136 @@
+"""A run is a value, and so is the building of an artifact: what it is, its key, its path."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmark.protocol import Protocol
+from datasets.base import Dataset
+from methods.artifacts import Artifact
+from methods.base import Method
+from methods.registry import format_method
+from results.records import key_of, slot_of
+
+_LONGEST_NAME = 80  # characters of a folder; the key tells apart what is cut
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one method on one subset.
+
+    `method` has its parameters resolved for the dataset; `row` is the method as the study names it, and
+    `preset` is where the protocol came from: both are for people and do not enter the key.
+    """
+
+    dataset: Dataset
+    samples_per_class: int
+    method: Method
+    seed: int
+    protocol: Protocol
+    row: str
+    preset: str
+
+    @cached_property
+    def identity(self) -> dict[str, object]:
+        """Everything that can change the run's number, as plain JSON values."""
+        return {
+            "dataset": self.dataset.identity(),
+            "samples_per_class": self.samples_per_class,
+            "seed": self.seed,
+            "method": self.method.identity(),
+            "protocol": self.protocol.identity(),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        return key_of(self.identity)
+
+    @cached_property
+    def slot(self) -> str:
+        """The key without versions, by which an older version's record is found."""
+        return slot_of(self.identity)
+
+    @property
+    def cell(self) -> tuple[str, str, int]:
+        return self.dataset.text, self.row, self.samples_per_class
+
+    @property
+    def steps(self) -> int:
+        return self.protocol.steps(self.samples_per_class, self.dataset.num_classes)
+
+    @cached_property
+    def artifacts(self) -> "tuple[Build, ...]":
+        """What must be built before the run can start."""
+        needs = self.method.needs(self.dataset, self.samples_per_class, self.seed)
+        return tuple(Build(artifact, self.preset) for artifact in needs)
+
+    @property
+    def path(self) -> Path:
+        """The run's folder inside a store: readable, ending in the key."""
+        folder = f"seed{self.seed}-{self.key}"
+        return Path(self.dataset.name, f"n{self.samples_per_class}", _method_folder(self.method), folder)
+
+    def __str__(self) -> str:
+        return f"{self.dataset.text} n={self.samples_per_class} {self.row} seed {self.seed} [{self.key}]"
+
+
+@dataclass(frozen=True)
+class Build:
+    """The building of an artifact, which all runs that need it share; `preset` (its threads) is not in the key."""
+
+    artifact: Artifact
+    preset: str
+
+    @cached_property
+    def identity(self) -> dict[str, object]:
+        return self.artifact.identity
+
+    @cached_property
+    def key(self) -> str:
+        return key_of(self.identity)
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.artifact.dataset
+
+    @property
+    def samples_per_class(self) -> int:
+        return self.artifact.samples_per_class
+
+    @property
+    def seed(self) -> int:
+        return self.artifact.seed
+
+    @property
+    def row(self) -> str:
+        return self.artifact.recipe.title
+
+    @cached_property
+    def artifacts(self) -> "tuple[Build, ...]":
+        """What must be built before this can start."""
+        return tuple(Build(need, self.preset) for need in self.artifact.needs())
+
+    @property
+    def path(self) -> Path:
+        """The artifact's folder inside a store: readable, ending in the key."""
+        source = _folder(self.dataset.training_source)[:_LONGEST_NAME]
+        return Path(
+            "artifacts", self.artifact.recipe.name, source, f"n{self.samples_per_class}", f"seed{self.seed}-{self.key}"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.row} of {self.dataset.training_source} n={self.samples_per_class} seed {self.seed} [{self.key}]"
+
+
+def _method_folder(method: Method) -> str:
+    """A method's text as a folder's name; where parameters are cut off, an augmentation behind it is not."""
+    text = _folder(format_method(method))
+    if len(text) <= _LONGEST_NAME:
+        return text
+    first = method.name.partition("+")[0]
+    return (method.name + text.removeprefix(first))[:_LONGEST_NAME]
+
+
+def _folder(text: str) -> str:
+    return re.sub(r"[^a-z0-9.=+-]+", "_", text.lower()).strip("_")

@@ -1,0 +1,22 @@
+"""Which studies there are, and what a command line picks of one; known without importing any method."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STUDIES = Path(__file__).parent / "studies"
+
+
+def study_names() -> list[str]:
+    return sorted(path.stem for path in STUDIES.glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a command line picks of a study: an empty axis keeps the study's own values."""
+
+    preset: str | None = None
+    datasets: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    samples_per_class: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
+    settings: tuple[str, ...] = ()

@@ -1,0 +1,59 @@
+"""--set protocol.field=value and --set METHOD.field=value."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+
+from benchmark.protocol import Protocol
+from datasets.registry import BadInput, canonical, unknown
+from methods.base import Composition, Method
+from methods.registry import make_method, parse_value, registry
+
+
+class Settings:
+    """Overrides of single fields; each must fit something in the selected grid."""
+
+    def __init__(self, texts: Sequence[str]):
+        self.protocol: dict[str, object] = {}
+        self._methods: dict[str, dict[str, object]] = {}
+        for text in texts:
+            self._read(text)
+
+    def apply_to_method(self, method: Method) -> Method:
+        """`method` with the overrides that name it, also inside a composition."""
+        if isinstance(method, Composition):
+            return replace(
+                method, base=self.apply_to_method(method.base), augmentation=self.apply_to_method(method.augmentation)
+            )
+        changes = self._methods.get(method.name)
+        return make_method(type(method), method.parameters() | changes) if changes else method
+
+    def require_all_used(self, methods: Iterable[Method]) -> None:
+        """Raises BadInput for an override of a method that is not in the grid."""
+        present = {part.name for method in methods for part in _parts(method)}
+        for name in self._methods:
+            if name not in present:
+                raise unknown("method in this grid (--set)", name, present | {"protocol"})
+
+    def _read(self, text: str) -> None:
+        target, equals, value = text.partition("=")
+        owner, dot, name = target.strip().partition(".")
+        if not equals or not dot:
+            raise BadInput(f"--set {text}: expected protocol.field=value or method.field=value")
+        owner, name = canonical(owner), name.replace("-", "_")
+        if owner == "protocol":
+            self.protocol[_known("protocol field", name, Protocol.model_fields)] = parse_value(value)
+        elif owner not in registry.entries():
+            raise unknown("method in --set", owner, ["protocol", *registry.entries()])
+        else:
+            known = [field.name for field in fields(registry.get(owner))]
+            self._methods.setdefault(owner, {})[_known(f"parameter of {owner}", name, known)] = parse_value(value)
+
+
+def _known(kind: str, name: str, known: Iterable[str]) -> str:
+    if name not in (known := list(known)):
+        raise unknown(kind, name, known) if known else BadInput(f"unknown {kind} '{name}': it has none")
+    return name
+
+
+def _parts(method: Method) -> list[Method]:
+    return [method.base, method.augmentation] if isinstance(method, Composition) else [method]

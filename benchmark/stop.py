@@ -1,0 +1,41 @@
+"""Whether this process was asked to stop: by its parent, a signal, a deadline, or its parent's death."""
+
+import os
+import signal
+import time
+from typing import Protocol
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Flag(Protocol):
+    """Something between processes that becomes non-zero; multiprocessing's RawValue is one."""
+
+    value: int
+
+
+class StopRequest:
+    """Asked before every training step; runs then stop at a checkpoint instead of losing work.
+
+    deadline: seconds since the epoch, or None. asked: a flag that the parent process raises.
+    """
+
+    def __init__(self, deadline: float | None = None, asked: Flag | None = None):
+        self.deadline, self._asked = deadline, asked
+        self._parent: int | None = None
+        self._signalled = False
+
+    def listen(self) -> None:
+        """Turns SIGINT, SIGTERM and the parent's death into a request; for a worker process's main thread."""
+        self._parent = os.getppid()
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def __call__(self) -> bool:
+        late = self.deadline is not None and time.time() > self.deadline
+        orphaned = self._parent not in (None, os.getppid())
+        asked = self._asked is not None and bool(self._asked.value)
+        return self._signalled or late or orphaned or asked
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._signalled = True

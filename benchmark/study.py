@@ -1,0 +1,176 @@
+"""Studies: named grids in studies/*.yaml, their selectors, and the runs they stand for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from benchmark.config import Config, load_named
+from benchmark.protocol import load_preset, resolve_budgets, resolve_protocol
+from benchmark.run import Run
+from benchmark.selection import STUDIES, Selection, study_names
+from benchmark.settings import Settings
+from datasets.base import Dataset, get_dataset
+from methods.base import Method
+from methods.registry import format_method, parse_method
+
+__all__ = ["STUDIES", "Block", "Cell", "Grid", "Selection", "Study", "load_grid", "load_study", "study_names"]
+
+Axis = Literal["dataset", "method", "samples_per_class"]
+
+
+class Block(Config):
+    """A full product of datasets, methods and sizes; a study is a union of blocks."""
+
+    datasets: list[str]
+    methods: list[str]
+    samples_per_class: list[Annotated[int, Field(ge=1)]]
+
+
+class Study(Config):
+    """A table or figure of a paper as a grid.
+
+    published: a file of results/published. note: what of it is not the paper's, or is missing; shown by `plan` and in
+    every caption. average: whether a last column has the mean over each row's datasets.
+    second_best: whether the paper's table underlines the second best.
+    """
+
+    title: str
+    rows: Annotated[list[Axis], Field(min_length=2)]  # the renderers group rows by the first
+    columns: list[Axis]
+    average: bool = False
+    preset: str
+    seeds: list[Annotated[int, Field(ge=0)]]
+    blocks: list[Block]
+    published: str | None = None
+    note: str = ""
+    second_best: bool = False
+
+    @field_validator("columns")
+    @classmethod
+    def _each_axis_once(cls, columns: list[Axis], info: ValidationInfo) -> list[Axis]:
+        if "rows" in info.data and sorted([*info.data["rows"], *columns]) != sorted(get_args(Axis)):
+            raise ValueError(f"rows and columns together must name {', '.join(get_args(Axis))}, each once")
+        return columns
+
+    @property
+    def datasets(self) -> list[str]:
+        return _unique(dataset for block in self.blocks for dataset in block.datasets)
+
+    def cells(self) -> list[tuple[str, str, int]]:
+        """(dataset, method, samples per class) of every cell, in the study's order."""
+        return [(d, m, n) for b in self.blocks for d in b.datasets for m in b.methods for n in b.samples_per_class]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the selected grid: a method on a dataset at a size, with its runs, one per seed.
+
+    `published_dataset` is the study's dataset in whose place `dataset` stands, where there is one.
+    """
+
+    dataset: Dataset
+    method: Method
+    samples_per_class: int
+    published_dataset: str | None
+    runs: tuple[Run, ...]
+
+    @property
+    def row(self) -> str:
+        return format_method(self.method)
+
+    @property
+    def available(self) -> bool:
+        return self.method.available
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A study after selection. `left_out` names the combinations that the study's table does not have."""
+
+    name: str
+    study: Study
+    preset: str
+    seeds: tuple[int, ...]
+    cells: tuple[Cell, ...]
+    left_out: tuple[str, ...] = field(default=())
+
+    def runs(self) -> Iterator[Run]:
+        """The runs of all available methods."""
+        return (run for cell in self.cells for run in cell.runs)
+
+
+@lru_cache(maxsize=32)
+def load_study(name: str) -> Study:
+    """The study `name`; raises BadInput for an unknown name or a malformed file."""
+    return load_named("study", STUDIES, name, Study)
+
+
+def load_grid(name: str, selection: Selection | None = None) -> Grid:
+    """The selected grid of a study with the keys of all its runs; raises BadInput for anything unknown."""
+    selection = selection or Selection()
+    study = load_study(name)
+    preset = selection.preset or study.preset
+    load_preset(preset)
+    settings = Settings(selection.settings)
+    seeds = tuple(_unique(selection.seeds or study.seeds))
+    kept, left_out = _select(study, selection)
+    # --set can make rows equal that differed in that parameter alone
+    cells = tuple(_unique(_cell(*picked, preset, seeds, settings) for picked in kept))
+    settings.require_all_used(cell.method for cell in cells)
+    return Grid(name, study, preset, seeds, cells, left_out)
+
+
+def _select(
+    study: Study, selection: Selection
+) -> tuple[list[tuple[Dataset, Method, int, str | None]], tuple[str, ...]]:
+    """The picked (dataset, method, size, published dataset), and the asked-for ones that the study leaves out."""
+    cells = study.cells()
+    known = {(d, format_method(parse_method(m)), n) for d, m, n in cells}
+    kept, left_out = [], []
+    for dataset in _unique(map(get_dataset, selection.datasets or [d for d, _, _ in cells])):
+        place = _place_of(dataset, {d for d, _, _ in cells})
+        own = [(m, n) for d, m, n in cells if place in (None, d)]
+        for method in _unique(map(parse_method, selection.methods or [m for m, _ in own])):
+            for size in _unique(selection.samples_per_class or [n for _, n in own]):
+                if _leaves_out(known, place, format_method(method), size):
+                    left_out.append(f"{format_method(method)} on {dataset.text} at {size} per class")
+                else:
+                    kept.append((dataset, method, size, place))
+    return kept, tuple(left_out) if selection.methods or selection.samples_per_class else ()
+
+
+def _place_of(dataset: Dataset, of_study: set[str]) -> str | None:
+    """The study's dataset in whose place this one stands: itself, the one it stands for, or none."""
+    return next((name for name in (dataset.name, dataset.stands_for) if name in of_study), None)
+
+
+def _leaves_out(known: set[tuple[str, str, int]], place: str | None, method: str, size: int) -> bool:
+    """Whether the study has this dataset, this method and this size, but not together."""
+    has_method = any(m == method for _, m, _ in known)
+    has_size = any(n == size for _, _, n in known)
+    return place is not None and has_method and has_size and (place, method, size) not in known
+
+
+def _cell(
+    dataset: Dataset,
+    method: Method,
+    size: int,
+    place: str | None,
+    preset: str,
+    seeds: tuple[int, ...],
+    settings: Settings,
+) -> Cell:
+    method = settings.apply_to_method(method)
+    runs: tuple[Run, ...] = ()
+    if method.available:
+        protocol = resolve_protocol(preset, dataset, settings.protocol)
+        resolved, row = method.resolve(dataset, resolve_budgets(preset, dataset)), format_method(method)
+        runs = tuple(Run(dataset, size, resolved, seed, protocol, row, preset) for seed in seeds)
+    return Cell(dataset, method, size, place, runs)
+
+
+def _unique(values: Iterable) -> list:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,124 @@
+"""What lies in a store besides records: runs under way, failures with their logs, artifacts with their pictures."""
+
+import base64
+import io
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.locks import is_running
+from benchmark.stores import Stores
+from results.artifacts import ARTIFACT, SAMPLES, ArtifactRecord, read_artifact
+from results.histories import read_history
+from results.records import KEY_LENGTH, RecordError
+from results.store import FAILURE, HISTORY, LOG, RECORD, read_json
+
+LOG_LINES = 25
+MOST_FAILURES, MOST_SAMPLES, MOST_GENERATORS = 100, 60, 300
+_PICTURE = 1200  # pixels of the longer side
+_LOG_BYTES = 20_000
+
+
+@dataclass
+class Surroundings:
+    """states: running or failed by key, for runs without a record; the rest as in results.report.Page."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    generators: list[dict[str, object]] = field(default_factory=list)
+    samples: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def counts(self, done: Collection[str]) -> dict[str, int]:
+        found = Counter(state for key, state in self.states.items() if key not in done)
+        return {state: found[state] for state in ("running", "failed")}
+
+
+def look_around(stores: Stores) -> Surroundings:
+    """Walks the stores once; damaged files are passed over, as whoever needs them finds out."""
+    around = Surroundings()
+    for store in stores.folders():
+        for folder, names in _folders(store):
+            _look(around, folder, names)
+    for name, most in (("failures", MOST_FAILURES), ("samples", MOST_SAMPLES), ("generators", MOST_GENERATORS)):
+        found = getattr(around, name)
+        if len(found) > most:
+            around.left_out.append(f"{len(found) - most} of {len(found)} {name}")
+            del found[most:]
+    for sample in around.samples:
+        sample["picture"] = _picture(Path(sample["picture"]))
+    return around
+
+
+def _folders(store: Path) -> Iterator[tuple[Path, list[str]]]:
+    for folder, below, names in os.walk(store):
+        below.sort()
+        yield Path(folder), names
+
+
+def _look(around: Surroundings, folder: Path, names: list[str]) -> None:
+    key = folder.name[-KEY_LENGTH:]
+    if ARTIFACT in names:
+        _add_artifact(around, folder)
+    elif "lock" in names and is_running(folder):
+        around.states[key] = "running"
+    elif FAILURE in names and RECORD not in names:
+        around.states[key] = "failed"
+        _add_failure(around, folder)
+
+
+def _add_failure(around: Surroundings, folder: Path) -> None:
+    value = read_json(folder / FAILURE) or {}
+    words = {name: str(value.get(name, "")) for name in ("row", "preset", "error", "failed")}
+    log = log_end(folder / LOG) or str(value.get("traceback", ""))
+    around.failures.append(words | {"folder": str(folder), "dataset": _dataset(value), "log": log})
+
+
+def _dataset(value: dict) -> str:
+    run = value.get("run")
+    dataset = run.get("dataset") if isinstance(run, dict) else None
+    return str(dataset.get("name", "")) if isinstance(dataset, dict) else ""
+
+
+def log_end(path: Path) -> str:
+    """The last lines of a log, however long it is; "" where there is none."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _LOG_BYTES, 0))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES:])
+    return ""
+
+
+def _add_artifact(around: Surroundings, folder: Path) -> None:
+    try:
+        record = read_artifact(folder / ARTIFACT)
+    except RecordError:
+        return
+    title = _title(record, folder)
+    if history := read_history(folder / HISTORY):
+        step = history.pop("step")
+        history.pop("learning_rate", None)
+        around.generators.append({"title": title, "preset": record.preset, "step": step, "losses": history})
+    if (folder / SAMPLES).exists():
+        around.samples.append({"title": title, "picture": str(folder / SAMPLES)})
+
+
+def _title(record: ArtifactRecord, folder: Path) -> str:
+    identity = record.artifact
+    return f"{folder.parts[-4]} of {folder.parts[-3]} {folder.parts[-2]} seed {identity.get('seed')} [{record.key}]"
+
+
+def _picture(path: Path) -> str:
+    """A sample grid as a data: address, made smaller for the page; "" where there is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.thumbnail((_PICTURE, _PICTURE))
+            buffer = io.BytesIO()
+            image.convert("RGB").save(buffer, "WEBP", quality=80)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return ""
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,120 @@
+"""The one training loop."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+import torch
+from torch import nn
+
+from benchmark.batches import Batches
+from benchmark.nets import build_network
+from benchmark.protocol import Protocol
+from benchmark.seeding import Streams, global_state, restore_global_state
+from benchmark.step import Update
+from methods.base import Method, Task
+from methods.history import LossHistory
+
+_REPORT_SECONDS = 1.0
+
+
+class Interrupted(Exception):
+    """Training stopped at a checkpoint on request; the run can go on from there."""
+
+
+@dataclass
+class Hooks:
+    """What the loop tells and asks its caller.
+
+    should_stop: asked before every step. save: stores a checkpoint; called with `Training.state` when
+    `checkpoint_seconds` have passed and when stopping. report: told (step, steps, losses by name) now and then.
+    """
+
+    should_stop: Callable[[], bool] = lambda: False
+    save: Callable[[dict], None] = lambda state: None
+    report: Callable[[int, int, dict[str, float]], None] = lambda step, steps, losses: None
+    checkpoint_seconds: float = 180.0
+
+
+class Trainable(Interface):
+    """What `train` advances: a classifier's training or an artifact's."""
+
+    step: int
+    steps: int
+    history: LossHistory
+
+    def advance(self) -> None: ...
+    def state(self) -> dict[str, object]: ...
+
+
+class Training:
+    """A classifier's training in progress: everything that a checkpoint must hold, and the step that advances it.
+
+    method: resolved and prepared for `task`.
+    """
+
+    def __init__(self, task: Task, method: Method, protocol: Protocol):
+        self.task, self.method, self.protocol = task, method, protocol
+        streams = Streams(task.seed)
+        streams.start_network()
+        classifier = build_network(protocol.network, task.num_classes, protocol.dropout)
+        network = method.network(classifier).to(task.device)
+        self.network: nn.Module = network.to(memory_format=torch.channels_last)
+        streams.start_training()
+        self.update = Update(self.network, method.criterion, protocol, task.precision, task.device)
+        self.batches = Batches(task, method, protocol, streams)
+        self.step, self.steps = 0, protocol.steps(task.samples_per_class, task.num_classes)
+        self.history = LossHistory(self.steps)
+
+    @property
+    def images_seen(self) -> int:
+        """Training images of the whole training, each as often as it is shown."""
+        return self.protocol.epochs * len(self.task.images) * self.protocol.repeats(self.task.samples_per_class)
+
+    def learning_rate(self) -> float:
+        """Cosine from the protocol's rate to 0 over all steps, without warm-up."""
+        return self.protocol.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
+
+    def advance(self) -> None:
+        """One step of training; raises Diverged when the losses since the last line are not all finite."""
+        self.network.train()
+        loss = self.update(self.batches.next(self.steps - self.step), self.learning_rate())
+        self.step += 1
+        self.history.add(self.step, self.learning_rate(), {"loss": loss})
+
+    def state(self) -> dict[str, object]:
+        """Everything needed to go on with the same bits."""
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "update": self.update.state(),
+            "random": global_state(),
+            "batches": self.batches.state(),
+            "history": self.history.state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.update.restore(state["update"])
+        restore_global_state(state["random"])
+        self.batches.restore(state["batches"])
+        self.history.restore(state["history"])
+
+
+def train(training: Trainable, hooks: Hooks) -> None:
+    """Runs `training` to its end; raises Interrupted (after saving) when asked to stop, Diverged on NaN."""
+    saved = reported = time.monotonic()
+    while training.step < training.steps:
+        if hooks.should_stop():
+            hooks.save(training.state())
+            raise Interrupted(f"stopped at step {training.step} of {training.steps}")
+        training.advance()
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            hooks.report(training.step, training.steps, training.history.last())
+            reported = time.monotonic()
+        if time.monotonic() - saved > hooks.checkpoint_seconds:
+            hooks.save(training.state())
+            saved = time.monotonic()

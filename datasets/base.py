@@ -1,0 +1,164 @@
+"""What a dataset is: official training labels, training images by index, a test set."""
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+from datasets.registry import BadInput, Registry
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+class DataMissing(BadInput):
+    """Files that a dataset needs are not there; the message says how to get them."""
+
+
+class DataCorrupt(BadInput):
+    """A file is not what it must be: wrong checksum, unreadable, or impossible content."""
+
+
+class Images(NamedTuple):
+    """uint8 images N×H×W×C with N integer labels."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Dataset:
+    """A named source of images: uint8, N×H×W×3, with integer labels in the official order.
+
+    `stands_for` names the dataset whose place this one may take in a study's grid; hyperparameters and
+    augmentation policies follow it. Raise `version` when the same name gives other images or labels.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    source: ClassVar[str]
+    num_classes: int
+    image_size: int
+    stands_for: ClassVar[str | None] = None
+    version: ClassVar[int] = 1
+
+    @property
+    def family(self) -> str:
+        """The dataset whose hyperparameters apply: the one it stands for, or itself."""
+        return self.stands_for or self.name
+
+    @property
+    def training_source(self) -> str:
+        """Whose training images these are: datasets with one source have the same images at the same positions."""
+        return self.name
+
+    @property
+    def text(self) -> str:
+        """How a person names this dataset on the command line."""
+        return self.name
+
+    @property
+    def title(self) -> str:
+        """How tables name this dataset."""
+        return self.label
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return get_dataset, (self.text,)  # a worker process gets the name and reads its own images
+
+    def identity(self) -> dict[str, object]:
+        """What of the dataset enters a run's key."""
+        return {"name": self.name, "version": self.version}
+
+    def class_names(self) -> list[str]:
+        raise NotImplementedError
+
+    def train_labels(self) -> np.ndarray:
+        """Labels of the whole official training set."""
+        raise NotImplementedError
+
+    def train_images(self, indices: np.ndarray) -> np.ndarray:
+        """uint8 images (len(indices)×H×W×3) at official positions; DataMissing names one that is not on disk."""
+        raise NotImplementedError
+
+    def smallest_class(self) -> int:
+        """How many training images the smallest class has: the most samples per class that there can be."""
+        return int(np.bincount(self.train_labels()).min())
+
+    def describe(self, index: int) -> str:
+        """A training image's name for people, given its official position."""
+        return f"{self.training_source} {index}"
+
+    def present(self) -> np.ndarray:
+        """Official positions of the training images that are on disk, ascending."""
+        return np.arange(len(self.train_labels()))
+
+    def require(self, indices: np.ndarray) -> None:
+        """Raises DataMissing unless the training images at these official positions are on disk."""
+        absent = np.setdiff1d(indices, self.present())
+        if len(absent):
+            raise DataMissing(
+                f"{self.name}: {len(absent)} training images are not on disk, the first is {absent[0]}; "
+                f"{self.how_to_get()}"
+            )
+
+    def how_to_get(self) -> str:
+        return f"run 'python -m benchmark data prepare --dataset {self.name}' where there is a network"
+
+    def test(self) -> Images:
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raises DataMissing or DataCorrupt, with the way to mend it, unless all is there."""
+        self.test()
+        self.train_images(self.present())
+
+    def prepare(self) -> None:
+        """Downloads what is missing and checks it; nothing to do for data that come with a package."""
+
+
+registry: Registry[type[Dataset]] = Registry("dataset", "datasets", "hydrabench.datasets")
+D = TypeVar("D", bound=type[Dataset])
+
+
+def register_dataset(name: str, *, label: str, source: str) -> Callable[[D], D]:
+    """Registers a Dataset class under `name`; `source` cites where the images come from."""
+
+    def decorate(cls: D) -> D:
+        cls.name, cls.label, cls.source = name, label, source
+        registry.add(name, cls)
+        return cls
+
+    return decorate
+
+
+def get_dataset(text: str) -> Dataset:
+    """The dataset that `text` names (`cifair10`, `folder:PATH`); one object per name and process."""
+    name, colon, argument = text.partition(":")
+    name = registry.get(name).name
+    if name == "folder" and not argument:
+        raise BadInput("dataset 'folder' needs a path: folder:PATH with train/<class>/*.png and test/<class>/*.png")
+    if colon and name != "folder":
+        raise BadInput(f"dataset '{name}' takes no ':{argument}'; only folder:PATH does")
+    return _make_dataset(name, argument, os.environ.get("HYDRABENCH_BUNDLE"))
+
+
+def named_datasets() -> list[Dataset]:
+    """Every dataset that needs no path."""
+    return [get_dataset(name) for name in registry.entries() if name != "folder"]
+
+
+@lru_cache(maxsize=64)
+def _make_dataset(name: str, argument: str, bundle: str | None) -> Dataset:
+    if bundle:
+        from datasets.bundle import read_bundle
+
+        if found := read_bundle(Path(bundle)).get(f"{name}:{argument}" if argument else name):
+            return found
+    cls = registry.get(name)
+    return cls(argument) if argument else cls()  # type: ignore[call-arg]
+
+
+def data_root() -> Path:
+    """The folder that holds data: $DATA_ROOT, else data/ in the checkout."""
+    return Path(os.environ.get("DATA_ROOT") or CHECKOUT / "data")

@@ -1,0 +1,55 @@
+"""Batches of a subset that lives on the device as uint8, cropped and flipped there (FIDELITY section 1)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """uint8 N×H×W×C -> float N×C×H×W in [0, 1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float().div_(255)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """[0, 1] -> [-1, 1]: mean 0.5 and standard deviation 0.5 for every channel of every dataset."""
+    return images.sub(0.5).div_(0.5)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """One crop and flip per image: rows and columns of the source pixels, each N×size."""
+
+    rows: Tensor
+    columns: Tensor
+
+    @classmethod
+    def draw(cls, count: int, size: int, padding: int, rng: torch.Generator) -> "Crops":
+        """Random crops of `size` from images padded by reflection, half of them flipped left to right.
+
+        Offsets are uniform in [-padding, padding]. Indices are made on the CPU, so that a seed gives the
+        same views on every device.
+        """
+        offsets = torch.randint(-padding, padding + 1, (2, count, 1), generator=rng)
+        flipped = torch.rand(count, 1, generator=rng) < 0.5
+        line = torch.arange(size)
+        rows, columns = _reflect(line + offsets[0], size), _reflect(line + offsets[1], size)
+        return cls(rows, torch.where(flipped, columns.flip(1), columns))
+
+    def of(self, images: Tensor) -> Tensor:
+        """These views of N×H×W×C images (or of maps that belong to them), on the images' device."""
+        rows = self.rows.to(images.device, non_blocking=True)
+        columns = self.columns.to(images.device, non_blocking=True)
+        number = torch.arange(len(images), device=images.device)
+        return images[number[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _reflect(positions: Tensor, size: int) -> Tensor:
+    """Positions outside [0, size) mirrored at the border pixels, which are not repeated."""
+    positions = positions.abs()
+    return size - 1 - (size - 1 - positions).abs()
+
+
+def epoch_order(count: int, repeats: int, rng: torch.Generator) -> Tensor:
+    """Each of `count` images `repeats` times, in random order."""
+    return torch.randperm(count * repeats, generator=rng).remainder_(count)

@@ -1,0 +1,92 @@
+"""Names to classes, with help for misspelt names; shared by datasets and methods."""
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BadInput(ValueError):
+    """What a person gave cannot be used; the message is one line that says what to do (exit status 2)."""
+
+
+def canonical(name: str) -> str:
+    """A registry name as written everywhere: lower case, hyphens between words."""
+    return name.strip().lower().replace("_", "-")
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
+    """The error for a name that nothing has, with the nearest known names (or all of a few)."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or [k for k in known if name and name in k][:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}"
+    return BadInput(f"unknown {kind} '{name}'; {hint}")
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """The parts of `text` between separators that stand outside parentheses."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == separator and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
+
+
+class Registry(Generic[T]):
+    """Registered classes of one kind by name, in the order of registration.
+
+    `package` is imported whole on first use, then the entry-point group `group`, so that an outside
+    package registers by being installed. A name given twice raises and names both places.
+    """
+
+    def __init__(self, kind: str, package: str, group: str | None = None):
+        self.kind, self.package, self.group = kind, package, group
+        self._entries: dict[str, T] = {}
+        self._loaded = False
+
+    def add(self, name: str, entry: T) -> T:
+        if name != canonical(name):
+            raise ValueError(f"{self.kind} name '{name}' must be lower-case words joined by hyphens")
+        if name in self._entries:
+            raise ValueError(
+                f"{self.kind} '{name}' is registered twice: {_place(self._entries[name])}, {_place(entry)}"
+            )
+        self._entries[name] = entry
+        return entry
+
+    def get(self, name: str) -> T:
+        """The entry called `name`; raises BadInput with near names otherwise."""
+        entries, name = self.entries(), canonical(name)
+        if name not in entries:
+            raise unknown(self.kind, name, entries)
+        return entries[name]
+
+    def entries(self) -> dict[str, T]:
+        if not self._loaded:
+            self._loaded = True
+            _import_all(importlib.import_module(self.package))
+            for point in entry_points(group=self.group) if self.group else ():
+                point.load()
+        return self._entries
+
+
+def _import_all(package: ModuleType) -> None:
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def _place(entry: object) -> str:
+    """file:line of a class or of a function; the repr of anything else."""
+    target: object = entry if inspect.isclass(entry) or inspect.isfunction(entry) else type(entry)
+    try:
+        return f"{inspect.getsourcefile(target)}:{inspect.getsourcelines(target)[1]}"  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return repr(entry)

@@ -1,0 +1,1 @@
+"""What ChimeraMix and HydraMix share: networks, losses, mixing masks and segmentations."""

@@ -1,0 +1,117 @@
+"""A mixing method ready for training: composes new images from several of one class."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from methods.base import Batch, Method, Task, Views
+from methods.mixing.masks import mix_features
+from methods.mixing.networks import Generator
+from methods.mixing.segments import Segmenter
+from methods.mixing.sources import LOOKAHEAD, begin_segmentations
+
+if TYPE_CHECKING:
+    from methods.mixing.family import Mixing
+
+
+class Composed(NamedTuple):
+    """images: B×C×H×W in [-1, 1]; masks: which source wins where, B×T×T; segmentations: of those sources that
+    the mask is made of, B×k×H×W, or None."""
+
+    images: Tensor
+    masks: Tensor
+    segmentations: Tensor | None
+
+
+@dataclass(frozen=True)
+class Composer(Method):
+    """A prepared method. generator: None mixes pixels."""
+
+    method: "Mixing"
+    task: Task
+    generator: Generator | None
+    segmenter: Segmenter | None = field(compare=False)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.method.name
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        return self.method.label
+
+    @property
+    def lookahead(self) -> int:  # type: ignore[override]
+        ahead = self.segmenter is not None and self.segmenter.workers and self.method.p_gen > 0
+        return LOOKAHEAD if ahead else 0
+
+    @property
+    def sources(self) -> int:
+        """Images of which one is composed."""
+        return self.method.rule.sources
+
+    def maps(self, task: Task) -> Tensor | None:
+        """Precomputed segmentations, N×H×W int16; behind +autoaugment they follow crop and flip alone."""
+        segments = self.method.segments
+        if segments is None or segments.timing == "augmented" or self.method.p_gen == 0:
+            return None
+        return segments.precompute(task.images, task.stream("segmentation noise"))
+
+    def begin(self, batch: Batch, rng: torch.Generator) -> Callable[[], Batch]:
+        """With probability p_gen, for the whole batch, compositions in the place of its images."""
+        if float(torch.rand((), generator=rng)) >= self.method.p_gen:
+            return lambda: Batch(batch.images, batch.targets)
+        assert batch.partners is not None
+        views = _join(batch, batch.partners(self.sources - 1))
+        segmentations = begin_segmentations(self.method.rule, *views, self.segmenter)
+        seed = int(torch.randint(2**62, (), generator=rng))
+
+        def finish() -> Batch:
+            composed = self._compose(views.images, segmentations(), torch.Generator().manual_seed(seed))
+            return Batch(composed.images, batch.targets)
+
+        return finish
+
+    def compose(self, views: Views, rng: torch.Generator) -> Composed:
+        """Compositions of views N×B×3×H×W at the dataset's size, with the maps of them where `maps` gives some.
+
+        A composition belongs to the class of its views; image 0 is the one that a classifier's batch holds.
+        """
+        return self._compose(views.images, begin_segmentations(self.method.rule, *views, self.segmenter)(), rng)
+
+    def _compose(self, images: Tensor, segmentations: Tensor | None, rng: torch.Generator) -> Composed:
+        size = self.method.generator_size
+        assert size is not None, "resolve() comes first"
+        side = size // 4 if self.generator else size
+        masks = self.method.rule.draw(images.shape[1], side, segmentations, rng)
+        with torch.no_grad(), self.task.autocast():
+            large = rescale(images.flatten(0, 1), size).unflatten(0, images.shape[:2])
+            mixed = mix_images(self.generator, large, masks)
+        return Composed(rescale(mixed.float(), images.shape[-1]), masks, segmentations)
+
+
+def mix_images(generator: Generator | None, images: Tensor, masks: Tensor) -> Tensor:
+    """N×B×3×H×W images mixed to B×3×H×W, as features (masks at H/4) or, without generator, as pixels."""
+    if generator is None:
+        return mix_features(images.unbind(0), masks)
+    features = generator.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+    return generator.decode(mix_features(features.unbind(0), masks))
+
+
+def rescale(images: Tensor, size: int) -> Tensor:
+    """B×C×H×W images at another size, bilinear with corners aligned (ChimeraMix's code; HydraMix section 3.5)."""
+    if images.shape[-1] == size:
+        return images
+    scaled = functional.interpolate(images, size=(size, size), mode="bilinear", align_corners=True)
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def _join(batch: Batch, partners: Views) -> Views:
+    images = torch.cat([batch.images[None], partners.images])
+    if batch.maps is None or partners.maps is None:
+        return Views(images, None)
+    return Views(images, torch.cat([batch.maps[None], partners.maps]))

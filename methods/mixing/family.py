@@ -1,0 +1,240 @@
+"""The parameters that ChimeraMix, HydraMix and their twins in pixel space share, and what follows from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import Field
+
+from datasets.base import Dataset, get_dataset
+from datasets.registry import BadInput
+from methods.artifacts import Artifact
+from methods.base import NO_BUDGETS, Budgets, Method, Task
+from methods.mixing.composer import Composer
+from methods.mixing.networks import Generator
+from methods.mixing.recipe import GeneratorRecipe, Strides
+from methods.mixing.rules import GridRule, HydraRule, PairRule, RangeRule, Rule
+from methods.mixing.segments import Segmentation, Segmenter, Timing, default_scale
+
+__all__ = ["Composer", "Generated", "GridMixing", "HydraMixing", "Mixing", "SegmentMixing"]
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Size = Annotated[int, Field(ge=32, multiple_of=8)]  # the discriminator halves 32 pixels four times, the pyramid thrice
+Rate = Annotated[float, Field(gt=0)]
+T = TypeVar("T")
+
+
+def default_size(dataset: Dataset) -> int:
+    """ChimeraMix's 64 pixels, or the images' own size where that is larger, up to a multiple of 8."""
+    return -(-max(64, dataset.image_size) // 8) * 8
+
+
+@dataclass(frozen=True)
+class Mixing(Method):
+    """Replaces whole batches by compositions of images of one class, whose label they keep.
+
+    p_gen: probability of a batch being replaced. generator_size: pixels at which images are mixed, up and down
+    bilinearly; by default 64, or the images' own size where that is larger.
+    """
+
+    p_gen: Share = 0.5
+    generator_size: Size | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """How masks are drawn."""
+        raise NotImplementedError
+
+    @property
+    def segments(self) -> Segmentation | None:
+        """How images are segmented, of a resolved method."""
+        return None
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        return self.fill({"generator_size": default_size(dataset)})
+
+    def prepare(self, task: Task, made: tuple[object, ...]) -> Composer:
+        segments = self.segments
+        ahead = segments is not None and segments.timing == "augmented"
+        segmenter = Segmenter(segments.scale, task.workers) if segments and ahead else None
+        return Composer(self, task, self._generator(made), segmenter)
+
+    def _generator(self, made: tuple[object, ...]) -> Generator | None:
+        return None
+
+
+@dataclass(frozen=True)
+class GridMixing(Mixing):
+    """Two images, mixed by a grid of coins.
+
+    mask_size: cells along a side. shifted: ChimeraMix's code stretches the grid by a quarter and crops it at a
+    random offset; its paper does not.
+    """
+
+    mask_size: Positive = 4
+    shifted: bool = True
+
+    @property
+    def rule(self) -> GridRule:
+        return GridRule(self.mask_size, self.shifted)
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        resolved = super().resolve(dataset, budgets)
+        places = _known(resolved.generator_size) // (4 if isinstance(self, Generated) else 1)
+        if self.mask_size > places:
+            raise BadInput(
+                f"method '{self.name}': mask_size={self.mask_size} is more than the {places} places of a side"
+            )
+        return resolved
+
+
+@dataclass(frozen=True)
+class _Segmenting(Mixing):
+    """segmentation: of every augmented image, as ChimeraMix's code does, or precomputed once of each image, as
+    HydraMix section 4.1 says; then it is cropped and flipped along. segment_scale: by default 60, and 400 for
+    images of more than 64 pixels."""
+
+    segmentation: Timing = "augmented"
+    segment_scale: Positive | None = None
+
+    @property
+    def segments(self) -> Segmentation:
+        return Segmentation(self.segmentation, _known(self.segment_scale), self._noise)
+
+    @property
+    def _noise(self) -> float:
+        return 0.0
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        return super().resolve(dataset, budgets).fill({"segment_scale": default_scale(dataset)})
+
+
+@dataclass(frozen=True)
+class SegmentMixing(_Segmenting):
+    """Two images, mixed by segments of one of them.
+
+    mask_rule: `range` takes the segments of a random range of ids, as the code does, `one_region` a single one
+    (the paper's section 3.2), `bernoulli` a coin each (its figure 3). mask_of: whose segments, the partner's
+    (1) in the code, the batch image's (0) in the paper.
+    """
+
+    mask_rule: RangeRule = "range"
+    mask_of: Literal[0, 1] = 1
+
+    @property
+    def rule(self) -> PairRule:
+        return PairRule(self.mask_rule, self.mask_of)
+
+
+@dataclass(frozen=True)
+class HydraMixing(_Segmenting):
+    """Several images that overwrite each other segment by segment (HydraMix section 3.2).
+
+    noise: the share of images whose segmentation is replaced by that of another, random image of the subset
+    (section 4.8.4). The paper speaks of the masks of the method, not of a stage: here each image's precomputed
+    segmentation is replaced once, with this probability, for the generator's training and the classifier's alike.
+    """
+
+    images: Annotated[int, Field(ge=2)] = 4
+    segmentation: Timing = "precomputed"
+    noise: Share = 0.0
+
+    @property
+    def rule(self) -> HydraRule:
+        return HydraRule(self.images)
+
+    @property
+    def _noise(self) -> float:
+        return self.noise
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        if self.noise and self.segmentation == "augmented":
+            raise BadInput(f"method '{self.name}': noise={self.noise} needs segmentation=precomputed")
+        return super().resolve(dataset, budgets)
+
+
+@dataclass(frozen=True)
+class Generated(Mixing):
+    """Mixes features of a trained generator.
+
+    generator: the dataset whose generator of the same size and seed is used, by default the own one (HydraMix
+    table 9). What the preset spends on a generator (None here: width of its first layer, epochs, batch_size,
+    images_per_class, learning_rate) is then what it spends on that dataset, and where generator_size and
+    segment_scale have the classifier's dataset's defaults, the generator is trained at its own dataset's.
+    blocks: residual blocks, of which the share mixing_point lies before the mixing. decoder_blocks: ChimeraMix's
+    code evaluates the decoder's blocks and drops the result (bypassed); both papers describe them as active.
+    strides: of the discriminator. weight_decay: Adam's; 0 in ChimeraMix's code, 0.0005 in both papers.
+    d_fakes: the discriminator learns from the fakes of the generator's step (reuse) or, as in the code, from
+    new ones (fresh). reconstruction: summed over the images (ChimeraMix) or averaged (HydraMix equation 3).
+    """
+
+    generator: str | None = None
+    width: Positive | None = None
+    epochs: Positive | None = None
+    batch_size: Positive | None = None
+    images_per_class: Positive | None = None
+    learning_rate: Rate | None = None
+    blocks: Annotated[int, Field(ge=0)] = 4
+    mixing_point: Share = 0.5
+    decoder_blocks: Literal["active", "bypassed"] = "active"
+    strides: Strides = (2, 2, 2, 2)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    d_fakes: Literal["reuse", "fresh"] = "reuse"
+    reconstruction: Literal["sum", "mean"] = "sum"
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        home, spent = self._home(dataset), budgets.get("generator", {})
+        resolved = super().resolve(dataset, budgets)
+        if home.training_source == dataset.training_source:
+            return replace(resolved, generator=None).fill(spent)
+        return resolved.fill(budgets.get(f"generator@{home.text}", spent))
+
+    def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> tuple[Artifact, ...]:
+        if self.p_gen == 0:
+            return ()
+        home = self._home(dataset)
+        return (Artifact(self.recipe(dataset, home), home, samples_per_class, seed),)
+
+    def recipe(self, dataset: Dataset, home: Dataset) -> GeneratorRecipe:
+        """The recipe of the generator of `home` that a classifier on `dataset` uses."""
+        encoder = int(self.mixing_point * self.blocks + 0.5)
+        segments = self.segments
+        if segments:
+            segments = replace(segments, scale=_moved(segments.scale, default_scale, dataset, home))
+        return GeneratorRecipe(
+            size=_moved(_known(self.generator_size), default_size, dataset, home),
+            width=_known(self.width),
+            encoder_blocks=encoder,
+            decoder_blocks=self.blocks - encoder,
+            active=self.decoder_blocks == "active",
+            strides=self.strides,
+            epochs=_known(self.epochs),
+            batch_size=_known(self.batch_size),
+            images_per_class=_known(self.images_per_class),
+            learning_rate=_known(self.learning_rate),
+            weight_decay=self.weight_decay,
+            d_fakes=self.d_fakes,
+            reconstruction=self.reconstruction,
+            mask=self.rule,
+            segments=segments,
+        )
+
+    def _home(self, dataset: Dataset) -> Dataset:
+        return dataset if self.generator is None else get_dataset(self.generator)
+
+    def _generator(self, made: tuple[object, ...]) -> Generator | None:
+        generator = made[0] if made else None  # none where p_gen is 0
+        assert generator is None or isinstance(generator, Generator)
+        return generator
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise ValueError("a parameter has no value: resolve() with a preset's budgets comes first")
+    return value
+
+
+def _moved(value: T, default: Callable[[Dataset], T], dataset: Dataset, home: Dataset) -> T:
+    """A value that is the default of `dataset` as the default of `home`."""
+    return default(home) if value == default(dataset) else value

@@ -1,0 +1,81 @@
+"""Pictures of what a generator composes, in the style of HydraMix figure 2."""
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.batches import normalise, to_unit
+from methods.artifacts import Tile
+from methods.base import Task
+from methods.mixing.composer import mix_images
+from methods.mixing.masks import nearest
+from methods.mixing.networks import Generator
+from methods.mixing.segments import segment_batch
+from methods.mixing.sources import resize
+
+if TYPE_CHECKING:
+    from methods.mixing.recipe import GeneratorRecipe
+
+_ROWS = 6
+_FRAME = 3  # pixels
+
+
+def compositions(recipe: "GeneratorRecipe", generator: Generator, task: Task) -> list[list[Tile]]:
+    """A row per class: source images in frames of their colours, their segmentations, the mask, the composition.
+
+    The images are not augmented and have the generator's size; the same seed gives the same rows.
+    """
+    rng = task.stream("generator picture")
+    classes = torch.randperm(task.num_classes, generator=rng)[:_ROWS].sort().values
+    return [_row(recipe, generator, task, int(label), rng) for label in classes]
+
+
+def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int, rng: torch.Generator) -> list[Tile]:
+    images = resize(task.images[_pick(task, label, recipe.mask.sources, rng)], recipe.size)
+    maps = segment_batch(images, recipe.segments.scale) if recipe.segments else None
+    segmented = list(recipe.mask.segmented)
+    mask = recipe.mask.draw(1, recipe.size // 4, None if maps is None else maps[None, segmented], rng)
+    with torch.no_grad(), task.autocast():
+        mixed = mix_images(generator, normalise(to_unit(images))[:, None], mask)
+    colours = _palette(len(images))
+    name = task.class_names[label] if task.class_names else f"class {label}"
+    sources = [
+        Tile(_frame(image, colour), f"{name} {number}")
+        for number, (image, colour) in enumerate(zip(images.cpu().numpy(), colours, strict=True), start=1)
+    ]
+    segments = [] if maps is None else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
+    winners = colours[nearest(mask, recipe.size)[0].cpu().numpy()]
+    return [*sources, *segments, Tile(winners, "mask"), Tile(to_bytes(mixed[0]), "mixed")]
+
+
+def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:
+    """Positions of images of a class, different ones as long as there are any."""
+    members = (task.labels.cpu() == label).nonzero().flatten()
+    order = members[torch.randperm(len(members), generator=rng)]
+    return order[torch.arange(count) % len(order)].to(task.device)
+
+
+def to_bytes(image: Tensor) -> np.ndarray:
+    """A 3×H×W image in [-1, 1] as uint8 H×W×3."""
+    return ((image.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+
+
+def _palette(count: int) -> np.ndarray:
+    """`count` colours far from each other, uint8 count×3."""
+    golden = 0.618034  # steps of the golden ratio keep hues apart
+    colours = [colorsys.hsv_to_rgb((0.6 + i * golden) % 1, 0.75, 0.95 - 0.35 * (i % 2)) for i in range(count)]
+    return (np.array(colours) * 255).astype(np.uint8)
+
+
+def _paint(ids: Tensor) -> np.ndarray:
+    return _palette(int(ids.max()) + 1)[ids.cpu().numpy()]
+
+
+def _frame(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    framed = np.broadcast_to(colour, image.shape).copy()
+    inside = slice(_FRAME, -_FRAME)
+    framed[inside, inside] = image[inside, inside]
+    return framed

@@ -1,0 +1,85 @@
+"""The rules by which ChimeraMix and HydraMix draw mixing masks, with their parameters, as values."""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from methods.mixing.masks import MASK_RULES, grid_mask, hydra_mask
+
+RangeRule = Literal["range", "one_region", "bernoulli"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Draws masks B×size×size with values 0..sources-1.
+
+    sources: images that are mixed; segmented: those of them whose segmentations `draw` is given, B×k×H×W.
+    """
+
+    kind: ClassVar[str]
+    method: ClassVar[str]  # by which people know it
+
+    @property
+    def sources(self) -> int:
+        return 2
+
+    @property
+    def segmented(self) -> tuple[int, ...]:
+        return ()
+
+    def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
+        raise NotImplementedError
+
+    def identity(self) -> dict[str, object]:
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class GridRule(Rule):
+    """Two images, a coin per cell of a grid; see masks.grid_mask."""
+
+    kind, method = "grid", "chimeramix-grid"
+    mask_size: int
+    shifted: bool
+
+    def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
+        return grid_mask(count, size, rng, mask_size=self.mask_size, shifted=self.shifted)
+
+
+@dataclass(frozen=True)
+class PairRule(Rule):
+    """Two images, segments of one of them chosen by a rule; see masks.MASK_RULES."""
+
+    kind, method = "pair", "chimeramix-seg"
+    rule: RangeRule
+    of: int
+
+    @property
+    def segmented(self) -> tuple[int, ...]:
+        return (self.of,)
+
+    def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
+        assert segmentations is not None
+        return MASK_RULES[self.rule](segmentations, size, rng, of=0)
+
+
+@dataclass(frozen=True)
+class HydraRule(Rule):
+    """Several images that overwrite each other segment by segment; see masks.hydra_mask."""
+
+    kind, method = "hydra", "hydramix"
+    images: int
+
+    @property
+    def sources(self) -> int:
+        return self.images
+
+    @property
+    def segmented(self) -> tuple[int, ...]:
+        return tuple(range(self.images))
+
+    def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
+        assert segmentations is not None
+        return hydra_mask(segmentations, size, rng)

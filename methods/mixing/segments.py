@@ -1,0 +1,120 @@
+"""Segmentations of tensors: once for a whole subset, or batch by batch in processes that work ahead."""
+
+import os
+import pickle
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.base import Dataset
+from methods.mixing import felzenszwalb
+from methods.mixing.felzenszwalb import segment, segment_all
+
+__all__ = ["Segmentation", "Segmenter", "default_scale", "segment", "segment_batch"]
+
+Timing = Literal["augmented", "precomputed"]
+
+
+def default_scale(dataset: Dataset) -> int:
+    """The papers' scale: 60 on ciFAIR, 400 on STL-10 (ChimeraMix supplement C.1)."""
+    return 60 if dataset.image_size <= 64 else 400
+
+
+def segment_batch(images: Tensor, scale: int) -> Tensor:
+    """Segment ids of each image, B×H×W int16 on the CPU; images B×H×W×3 on any device, else as for `segment`."""
+    return torch.from_numpy(segment_all(images.cpu().numpy(), scale))
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """How images are segmented. timing: of every augmented image, or once of each image, `precomputed`.
+
+    noise: the share of images whose precomputed segmentation is replaced by another image's (HydraMix figure 8).
+    """
+
+    timing: Timing
+    scale: int
+    noise: float = 0.0
+
+    def precompute(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Segment ids of a subset's images, uint8 N×H×W×3 -> N×H×W int16 on their device.
+
+        With noise, the images that get the segmentation of another one (uniform over the others) are drawn once.
+        """
+        maps = segment_batch(images, self.scale)
+        count = len(maps)
+        other = (torch.arange(count) + 1 + torch.randint(max(count - 1, 1), (count,), generator=rng)) % count
+        replaced = torch.rand(count, generator=rng) < self.noise
+        return torch.where(replaced[:, None, None], maps[other], maps).to(images.device)
+
+
+class Segmenter:
+    """Segments batches of normalised images in `workers` processes ahead of their use; 0 for in this process.
+
+    The segmentations are the same for any number of workers. A worker ignores Ctrl-C, ends when this process
+    ends, however it does, and when the segmenter is no longer used; where one has died, threads do its work.
+    """
+
+    def __init__(self, scale: int, workers: int):
+        self.scale, self.workers = scale, workers
+        self._threads: ThreadPoolExecutor | None = None
+        self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
+
+    def submit(self, images: Tensor) -> Callable[[], Tensor]:
+        """Begins to segment B×3×H×W images in [-1, 1]; what it returns waits for the ids, B×H×W on their device."""
+        arrays = images.permute(0, 2, 3, 1).cpu().contiguous().numpy()
+        if not self.workers:
+            return lambda: torch.from_numpy(segment_all(arrays, self.scale)).to(images.device)
+        future = self._started().submit(_request, self._idle, arrays, self.scale)
+        return lambda: torch.from_numpy(future.result()).to(images.device)
+
+    def _started(self) -> ThreadPoolExecutor:
+        """The pool of one thread per worker, each of which waits for its worker's answer."""
+        if self._threads is None:
+            processes = [_start_worker() for _ in range(self.workers)]
+            for process in processes:
+                self._idle.put(process)
+            self._threads = ThreadPoolExecutor(self.workers, "segmenter")
+            weakref.finalize(self, _close, self._threads, processes)
+        return self._threads
+
+
+def _start_worker() -> subprocess.Popen:
+    # plain pipes: a worker sees their end when this process dies, and a process of any kind may have it
+    return subprocess.Popen(
+        [sys.executable, "-P", felzenszwalb.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
+
+
+def _request(idle: "SimpleQueue[subprocess.Popen]", images: np.ndarray, scale: int) -> np.ndarray:
+    process = idle.get()
+    try:
+        pickle.dump((images, scale), process.stdin, pickle.HIGHEST_PROTOCOL)  # type: ignore[arg-type]
+        process.stdin.flush()  # type: ignore[union-attr]
+        return pickle.load(process.stdout)  # type: ignore[arg-type]  # noqa: S301 - from our own worker
+    except (OSError, EOFError, pickle.UnpicklingError):
+        return segment_all(images, scale)  # the worker was killed
+    finally:
+        idle.put(process)
+
+
+def _close(threads: ThreadPoolExecutor, processes: list[subprocess.Popen]) -> None:
+    threads.shutdown(cancel_futures=True)
+    for process in processes:
+        try:
+            process.communicate()  # closes the pipes, so that the worker ends
+        except (OSError, ValueError):
+            process.kill()
+            process.wait()

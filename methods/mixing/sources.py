@@ -1,0 +1,150 @@
+"""The batches of a generator's training: several images of one class per sample, with what a mask is made of."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from datasets.batches import Crops, epoch_order, normalise, to_unit
+from methods.base import Task
+from methods.mixing.rules import Rule
+from methods.mixing.segments import Segmenter
+
+if TYPE_CHECKING:
+    from methods.mixing.recipe import GeneratorRecipe
+
+LOOKAHEAD = 8
+_STREAMS = ("order", "views", "partners", "masks")
+_PERCEPTUAL_IMAGES = 2  # per sample (HydraMix section 3.5)
+
+
+@dataclass
+class Sources:
+    """A batch for one step. images: N×B×3×H×W in [-1, 1]; image i of a sample has the class of image 0.
+
+    mask: B×H/4×H/4 with values 0..N-1; real: the image that the discriminator sees; compared: the two images
+    of the perceptual loss.
+    """
+
+    images: Tensor
+    mask: Tensor
+    real: int
+    compared: list[int]
+    draw_mask: Callable[[], Tensor]
+
+    @classmethod
+    def draw(cls, images: Tensor, segmentations: Tensor | None, rule: Rule, rng: torch.Generator) -> "Sources":
+        """segmentations: of the images that the rule needs, B×k×H×W."""
+        number, count = images.shape[:2]
+
+        def draw_mask() -> Tensor:
+            return rule.draw(count, images.shape[-1] // 4, segmentations, rng)
+
+        real = int(torch.randint(number, (), generator=rng))
+        compared = sorted(torch.randperm(number, generator=rng)[:_PERCEPTUAL_IMAGES].tolist())
+        return cls(images, draw_mask(), real, compared, draw_mask)
+
+
+class _Begun(NamedTuple):
+    before: dict | None  # the state from which the batch was drawn
+    finish: Callable[[], Sources]
+
+
+class SourceBatches:
+    """The batches of a training one after the other; some are begun ahead where processes segment their images."""
+
+    def __init__(self, recipe: "GeneratorRecipe", task: Task):
+        self.recipe, self.rule, self.task = recipe, recipe.mask, task
+        self.images = resize(task.images, recipe.size)
+        labels = task.labels.cpu()
+        self._labels, self._by_class = labels, labels.argsort(stable=True)
+        self._repeats = recipe.repeats(task.samples_per_class)
+        self._streams = {name: task.stream(f"generator {name}") for name in _STREAMS}
+        self._order = torch.empty(0, dtype=torch.long)
+        self._begun: deque[_Begun] = deque()
+        self._maps, self._segmenter = self._segment()
+        self._lookahead = LOOKAHEAD if self._segmenter and self._segmenter.workers else 0
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches; the last one of an epoch may be smaller."""
+        return -(-len(self.images) * self._repeats // self.recipe.batch_size)
+
+    def next(self, remaining: int) -> Sources:
+        """The next batch; remaining: batches still to come."""
+        while len(self._begun) < min(self._lookahead + 1, remaining):
+            before = self._here() if self._lookahead else None
+            self._begun.append(_Begun(before, self._begin()))
+        return self._begun.popleft().finish()
+
+    def state(self) -> dict[str, object]:
+        return self._begun[0].before if self._begun else self._here()  # type: ignore[return-value]
+
+    def restore(self, state: dict) -> None:
+        self._order = state["order"]
+        for name, stream in self._streams.items():
+            stream.set_state(state["streams"][name])
+        self._begun.clear()
+
+    def _here(self) -> dict[str, object]:
+        streams = {name: stream.get_state() for name, stream in self._streams.items()}
+        return {"order": self._order.clone(), "streams": streams}
+
+    def _segment(self) -> tuple[Tensor | None, Segmenter | None]:
+        how = self.recipe.segments
+        if how is None:
+            return None, None
+        if how.timing == "augmented":
+            return None, Segmenter(how.scale, self.task.workers)
+        return how.precompute(self.images, self.task.stream("segmentation noise")), None
+
+    def _begin(self) -> Callable[[], Sources]:
+        """Draws all of a batch; what it returns waits for the segmentations and makes the mask."""
+        picked = self._pick()
+        crops = Crops.draw(picked.numel(), self.recipe.size, self.recipe.size // 8, self._streams["views"])
+        at = picked.flatten().to(self.task.device, non_blocking=True)
+        images = normalise(to_unit(crops.of(self.images[at]))).unflatten(0, picked.shape)
+        maps = None if self._maps is None else crops.of(self._maps[at]).unflatten(0, picked.shape)
+        segmentations = begin_segmentations(self.rule, images, maps, self._segmenter)
+        seed = int(torch.randint(2**62, (), generator=self._streams["masks"]))
+        return lambda: Sources.draw(images, segmentations(), self.rule, torch.Generator().manual_seed(seed))
+
+    def _pick(self) -> Tensor:
+        """Positions N×B: the next of the epoch, and partners uniform over their classes, themselves included."""
+        if not len(self._order):
+            self._order = epoch_order(len(self.images), self._repeats, self._streams["order"])
+        first, self._order = self._order[: self.recipe.batch_size], self._order[self.recipe.batch_size :]
+        n, shape = self.task.samples_per_class, (self.rule.sources - 1, len(first))
+        drawn = self._labels[first] * n + torch.randint(n, shape, generator=self._streams["partners"])
+        return torch.cat([first[None], self._by_class[drawn]])
+
+
+def begin_segmentations(
+    rule: Rule, images: Tensor, maps: Tensor | None, segmenter: Segmenter | None
+) -> Callable[[], Tensor | None]:
+    """Of N×B×3×H×W images the segmentations that the rule needs, B×k×H×W, when the result is called.
+
+    They come from maps N×B×H×W where there are any, else from the segmenter.
+    """
+    if not rule.segmented:
+        return lambda: None
+    needed = list(rule.segmented)
+    if maps is not None:
+        return lambda: maps[needed].transpose(0, 1)
+    assert segmenter is not None
+    wait = segmenter.submit(images[needed].flatten(0, 1))
+    return lambda: wait().unflatten(0, (len(needed), -1)).transpose(0, 1)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """uint8 images N×H×W×3 as N×size×size×3 on their device, bilinear as PIL does (ChimeraMix's code)."""
+    if images.shape[1] == images.shape[2] == size:
+        return images
+    # only the CPU resizes bytes with antialiasing
+    channels_first = images.cpu().permute(0, 3, 1, 2)
+    resized = functional.interpolate(channels_first, size=(size, size), mode="bilinear", antialias=True)
+    return resized.permute(0, 2, 3, 1).contiguous().to(images.device)

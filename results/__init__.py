@@ -1,0 +1,1 @@
+"""What came out: records, tables, and the papers' own numbers."""

@@ -1,0 +1,67 @@
+"""The record of an artifact: what was trained, at what cost, and the checksum of its tensors."""
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from results.records import Environment, Finite, Keyed, RecordError, read_checked
+from results.store import write_json
+
+ARTIFACT, TENSORS, SAMPLES = "artifact.json", "artifact.safetensors", "samples.png"
+
+
+class ArtifactRecord(Keyed):
+    """Everything that made an artifact. `artifact` is the hashed identity: recipe, training source, size, seed.
+
+    losses: means over the last line of history.csv; tensors_sha256: of the safetensors file beside the record.
+    """
+
+    artifact: dict[str, Any]
+    preset: str
+    losses: dict[str, Finite]
+    subset_sha256: str
+    tensors_sha256: str
+    steps: int
+    train_seconds: Finite
+    images_per_second: Finite
+    resumed: int
+    finished: str
+    environment: Environment
+    warnings: list[str]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self.artifact
+
+
+def write_artifact(folder: Path, record: ArtifactRecord) -> None:
+    """Writes the record of an artifact's folder, after its tensors: its presence is what "built" means."""
+    write_json(folder / ARTIFACT, record.model_dump(by_alias=True))
+
+
+def read_artifact(path: Path) -> ArtifactRecord:
+    """The artifact's record in a file; raises RecordError for anything but a whole one under its key."""
+    return read_checked(path, ArtifactRecord)
+
+
+def read_tensors(folder: Path) -> bytes:
+    """The safetensors file of a built artifact; raises RecordError unless it is the one that was recorded."""
+    record = read_artifact(folder / ARTIFACT)
+    try:
+        content = (folder / TENSORS).read_bytes()
+    except OSError as error:
+        raise RecordError(f"{folder / TENSORS}: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != record.tensors_sha256:
+        raise RecordError(f"{folder / TENSORS} is not the file that its record describes")
+    return content
+
+
+def load_artifacts(stores: Iterable[Path]) -> list[ArtifactRecord]:
+    """The readable artifact records of several stores; damaged ones are passed over, whoever needs them finds out."""
+    found = []
+    for path in (path for store in stores for path in sorted(store.glob(f"artifacts/*/*/*/*/{ARTIFACT}"))):
+        with suppress(RecordError):
+            found.append(read_artifact(path))
+    return found

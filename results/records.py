@@ -1,0 +1,200 @@
+"""Records: one JSON file per finished run, its schema, and a reader that trusts nothing."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from results.store import FAILURE, RECORD, write_json
+
+SCHEMA = 1
+KEY_LENGTH = 12
+LARGEST = 2**20  # bytes of a record file; a whole one has about 2,000
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+def _identified(run: dict[str, Any]) -> dict[str, Any]:
+    """A run's identity, if it has what every reader of records relies on."""
+    for *path, kind in _RELIED_ON:
+        value: Any = run
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        if type(value) is not kind:
+            raise ValueError(f"{'.'.join(path)} must be of type {kind.__name__}")
+    return run
+
+
+_RELIED_ON: tuple[tuple, ...] = (
+    ("dataset", "name", str),
+    ("samples_per_class", int),
+    ("seed", int),
+    ("method", "name", str),
+    ("protocol", "network", str),
+)
+
+
+class RecordPart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Keyed(RecordPart):
+    """A record of any kind: `key` is the hash of its identity."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    key: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @cached_property
+    def canonical(self) -> str:
+        """The text that is hashed; raises ValueError for an identity that holds an infinite number."""
+        return canonical(self.identity)
+
+
+R = TypeVar("R", bound=Keyed)
+
+
+class Metrics(RecordPart):
+    """top1 and top5 in percent, loss: mean cross-entropy over the test set."""
+
+    top1: Percent
+    top5: Percent
+    loss: Finite
+    test_images: Annotated[int, Field(ge=1)]
+
+
+class Environment(RecordPart):
+    """Where and with what a run was made; peak_memory in MiB."""
+
+    host: str
+    device: str
+    device_type: Literal["cpu", "cuda"]
+    threads: int
+    precision: str
+    commit: str | None
+    dirty: bool | None
+    versions: dict[str, str]
+    peak_memory: Finite
+
+
+class Record(Keyed):
+    """Everything that made a number. `run` is the hashed identity: dataset, size, method, seed, protocol.
+
+    artifacts: keys of the artifacts it used; prepare_seconds: what loading them and segmenting images took.
+    """
+
+    run: Annotated[dict[str, Any], AfterValidator(_identified)]
+    row: str
+    preset: str
+    metrics: Metrics
+    subset_sha256: str
+    weights_sha256: str
+    steps: int
+    train_seconds: Finite
+    eval_seconds: Finite
+    images_per_second: Finite
+    resumed: int
+    finished: str
+    environment: Environment
+    warnings: list[str]
+    artifacts: Annotated[list[str], Field(default_factory=list)]
+    prepare_seconds: Finite = 0.0
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self.run
+
+    @property
+    def seed(self) -> int:
+        return self.run["seed"]
+
+
+class RecordError(ValueError):
+    """A record file that cannot be trusted; the message says why."""
+
+
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_VERSION = re.compile(r',"version":[^,{}\[\]]*')  # never the first of its object, where a name stands
+
+
+def key_of(identity: dict[str, Any]) -> str:
+    """The first 12 hex digits of sha256 over a run's identity as canonical JSON."""
+    return _digest(canonical(identity))
+
+
+def slot_of(identity: dict[str, Any]) -> str:
+    """The key without versions: two identities in one slot differ at most in the version of dataset or method."""
+    return slot_of_text(canonical(identity))
+
+
+def slot_of_text(text: str) -> str:
+    """The slot of an identity given as canonical JSON."""
+    return _digest(_VERSION.sub("", text))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Writes the record of a run folder, last and atomically: its presence is what "done" means."""
+    write_json(folder / RECORD, record.model_dump(by_alias=True))
+    (folder / FAILURE).unlink(missing_ok=True)
+
+
+def read_record(path: Path | str) -> Record:
+    """The record in a file; raises RecordError for anything but a whole record of this version, under its key."""
+    return read_checked(path, Record)
+
+
+def read_checked(path: Path | str, model: type[R]) -> R:
+    """A record of some kind; raises RecordError for anything but a whole one of this version, under its key."""
+    try:
+        value = from_json(_content(path), allow_inf_nan=False)
+    except (OSError, ValueError) as error:
+        raise RecordError(f"not readable as JSON: {error}") from error
+    if not isinstance(value, dict) or type(value.get("schema")) is not int or value["schema"] != SCHEMA:
+        found = value.get("schema") if isinstance(value, dict) else None
+        raise RecordError(f"schema version {found!r:.20}, this program reads {SCHEMA}")
+    return _validated(value, os.path.basename(os.path.dirname(path)), model)
+
+
+def _content(path: Path | str) -> bytes:
+    """The bytes of a regular file of a record's size; a link, a pipe or a giant is refused before it is read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("not a regular file")
+        if found.st_size > LARGEST:
+            raise ValueError(f"{found.st_size} bytes are too many for a record")
+        return os.read(descriptor, found.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _validated(value: dict[str, Any], folder: str, model: type[R]) -> R:
+    try:
+        record = model.model_validate(value)
+        key = _digest(record.canonical)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise RecordError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except ValueError as error:  # 1e999 is infinite, and what is hashed may hold no such number
+        raise RecordError(f"its content has no key: {error}") from error
+    if key != record.key:
+        raise RecordError(f"its content has key {key}, it says {record.key}")
+    if not folder.endswith(record.key):
+        raise RecordError(f"its folder must end in its key {record.key}")
+    return record

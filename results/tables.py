@@ -1,0 +1,196 @@
+"""One frame to text, Markdown, LaTeX, CSV and JSON, in the layout of the papers' tables."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import pandas as pd
+from tabulate import tabulate
+
+from results.aggregate import CellSpec
+from results.escape import escape_latex, escape_markdown, one_line
+
+T = TypeVar("T")
+Place = tuple[str, ...]
+
+MISSING = "–"
+_TITLES = {"dataset": "Dataset", "method": "Method", "samples_per_class": "Samples per class"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """What stands in a cell: mean ± std over n seeds out of `asked`; rank 1 is the best of its dataset and column."""
+
+    mean: float
+    std: float
+    n: int
+    asked: int
+    rank: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.n >= self.asked > 0
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one text format writes numbers, emphasis and foreign text."""
+
+    plus_minus: str
+    bold: Callable[[str], str]
+    underline: Callable[[str], str]
+    escape: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A study's frame with what a reader needs to know of it; `render` is pure.
+
+    frame: one line per cell (aggregate.COLUMNS); cells: their specs in the same order; caption: preset,
+    seeds, what ± is, deviations; note: what a reader must know of the published numbers too; second_best: whether
+    the second best of a column is underlined.
+    """
+
+    title: str
+    caption: str
+    frame: pd.DataFrame
+    cells: list[CellSpec]
+    rows: list[str]
+    columns: list[str]
+    note: str = ""
+    second_best: bool = False
+
+    def render(self, form: str, published: bool = False) -> str:
+        """The table as text, markdown, latex, csv or json; `published` puts the papers' numbers in our place."""
+        if form == "csv":
+            return self.frame.to_csv(index=False, float_format="%.6g").rstrip("\n")
+        if form == "json":
+            return self.frame.to_json(orient="records", indent=1, double_precision=6)
+        caption = f"{self.title}. {'As published.' if published else self.caption} {self.note}".rstrip()
+        return {"text": _text, "markdown": _markdown, "latex": _latex}[form](self, caption, published)
+
+    def numbers(self, published: bool) -> list[Number]:
+        """What each cell shows, ranked within its dataset and column among complete cells; 0 is no rank."""
+        plain = [_published(line) if published else _ours(line, cell) for line, cell in self._pairs()]
+        means: dict[tuple, set[float]] = {}
+        for cell, number in zip(self.cells, plain, strict=True):
+            if number.complete:
+                means.setdefault(self._group(cell), set()).add(number.mean)
+        order = {group: sorted(found, reverse=True) for group, found in means.items()}
+        return [
+            replace(number, rank=order[self._group(cell)].index(number.mean) + 1 if number.complete else 0)
+            for cell, number in zip(self.cells, plain, strict=True)
+        ]
+
+    def grid(self, published: bool, style: Style) -> tuple[list[str], list[list[str]]]:
+        """Header and body by the study's axes; below each row of ours the papers' numbers, where there are any."""
+        labels = {axis: {_value(cell, axis): _label(cell, axis) for cell in self.cells} for axis in _TITLES}
+        columns = _unique(_place(cell, self.columns) for cell in self.cells)
+        layers = [self._layer(published, style)]
+        theirs = not published and self.frame["published_mean"].notna().any()
+        layers += [self._layer(True, style)] if theirs else []
+        body = []
+        for row in _unique(_place(cell, self.rows) for cell in self.cells):
+            names = [style.escape(labels[axis][value]) for axis, value in zip(self.rows, row, strict=True)]
+            for depth, layer in enumerate(layers):
+                values = [layer.get((row, column), "") for column in columns]
+                if depth == 0 or any(value not in ("", MISSING) for value in values):
+                    body.append([*names[:-1], names[-1] if depth == 0 else "  (paper)", *values])
+        heads = [" ".join(labels[axis][v] for axis, v in zip(self.columns, column, strict=True)) for column in columns]
+        return [*(_TITLES[axis] for axis in self.rows), *map(style.escape, heads)], body
+
+    def _layer(self, published: bool, style: Style) -> dict[tuple[Place, Place], str]:
+        return {
+            (_place(cell, self.rows), _place(cell, self.columns)): format_number(number, style, self.second_best)
+            for cell, number in zip(self.cells, self.numbers(published), strict=True)
+        }
+
+    def _group(self, cell: CellSpec) -> Place:
+        """Cells of one group compete for bold: one column of what stands under one first row axis."""
+        return (*_place(cell, self.rows[:1]), *_place(cell, self.columns))
+
+    def _pairs(self) -> list[tuple]:
+        return list(zip(self.frame.itertuples(index=False), self.cells, strict=True))
+
+
+def format_number(number: Number, style: Style, second_best: bool = False) -> str:
+    """`31.37 ± 3.28`, with its n where seeds are missing, without ± for one seed, – for none."""
+    if not number.n:
+        return MISSING
+    text = f"{number.mean:.2f}"
+    if number.n > 1 and not math.isnan(number.std):
+        text += f" {style.plus_minus} {number.std:.2f}"
+    if number.rank == 1:
+        text = style.bold(text)
+    elif number.rank == 2 and second_best:
+        text = style.underline(text)
+    return text if number.complete else f"{text} (n={number.n})"
+
+
+def _ours(line, cell: CellSpec) -> Number:
+    return Number(line.mean, line.std, line.n, len(cell.keys))
+
+
+def _published(line) -> Number:
+    known = not math.isnan(line.published_mean)
+    return Number(line.published_mean, line.published_std, 5 * known, 5)
+
+
+def _place(cell: CellSpec, axes: list[str]) -> Place:
+    """Where a cell stands along some axes."""
+    return tuple(_value(cell, axis) for axis in axes)
+
+
+def _value(cell: CellSpec, axis: str) -> str:
+    return str(getattr(cell, axis))
+
+
+def _label(cell: CellSpec, axis: str) -> str:
+    return {"dataset": cell.dataset_label, "method": cell.method_label}.get(axis, _value(cell, axis))
+
+
+def _unique(values: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(values))
+
+
+def _text(table: Table, caption: str, published: bool) -> str:
+    style = Style("±", lambda text: f"*{text}", lambda text: f"_{text}", one_line)
+    header, body = table.grid(published, style)
+    lines = tabulate(_blank_repeats(body), header, "simple", disable_numparse=True)
+    key = "* best of its column" + ", _ second best" * table.second_best
+    return f"{caption}\n\n{lines}\n\n{key}"
+
+
+def _markdown(table: Table, caption: str, published: bool) -> str:
+    style = Style("±", lambda text: f"**{text}**", lambda text: f"<u>{text}</u>", escape_markdown)
+    header, body = table.grid(published, style)
+    return f"{escape_markdown(caption)}\n\n{tabulate(_blank_repeats(body), header, 'pipe', disable_numparse=True)}"
+
+
+def _latex(table: Table, caption: str, published: bool) -> str:
+    style = Style(r"$\pm$", lambda t: rf"\textbf{{{t}}}", lambda t: rf"\underline{{{t}}}", escape_latex)
+    header, body = table.grid(published, style)
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(caption)}}}", r"\resizebox{\textwidth}{!}{%"]
+    lines += [rf"\begin{{tabular}}{{ll{'c' * (len(header) - 2)}}}", r"\toprule", " & ".join(header) + r" \\"]
+    lines += _latex_body(body)
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table}"])
+
+
+def _latex_body(body: list[list[str]]) -> list[str]:
+    lines: list[str] = []
+    counts = {dataset: sum(row[0] == dataset for row in body) for dataset, *_ in body}
+    previous = None
+    for dataset, *rest in body:
+        first = dataset != previous
+        lines += [r"\midrule"] if first else []
+        label = rf"\multirow{{{counts[dataset]}}}{{*}}{{{dataset}}}" if first else ""
+        lines.append(" & ".join([label, *(cell.replace(MISSING, "--") for cell in rest)]) + r" \\")
+        previous = dataset
+    return lines
+
+
+def _blank_repeats(body: list[list[str]]) -> list[list[str]]:
+    """The dataset only in its first row, as the papers print it."""
+    previous = [None, *(row[0] for row in body)]
+    return [["" if row[0] == before else row[0], *row[1:]] for row, before in zip(body, previous, strict=False)]

@@ -1,0 +1,148 @@
+"""Ours against the papers' numbers, cell by cell."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+from scipy.special import stdtr
+
+from results.aggregate import PAPER_SEEDS, CellSpec
+
+ALPHA = 0.05
+STATES = (
+    "match",
+    "off",
+    "incomplete",
+    "stand-in match",
+    "stand-in off",
+    "other preset",
+    "not run",
+    "nothing published",
+)
+EXIT_MATCH, EXIT_OFF, EXIT_OPEN = 0, 1, 3  # 2 is for bad input
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One cell beside its published number, all in percent.
+
+    n: seeds behind ours; z = difference / sqrt(std²/n + published_std²/5); p: Welch's t test of ours against the
+    published mean and standard deviation over 5 seeds; None where there is nothing to compute it from.
+    """
+
+    dataset: str
+    published_dataset: str | None
+    method: str
+    samples_per_class: int
+    published: float | None
+    published_std: float | None
+    ours: float | None
+    std: float | None
+    n: int
+    difference: float | None
+    z: float | None
+    p: float | None
+    state: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a table was made with, as far as a verdict depends on it. seeds: how many the study asks for.
+
+    papers_setting: whether preset and protocol are the papers' own.
+    """
+
+    preset: str
+    papers_setting: bool
+    seeds: int
+
+
+@dataclass(frozen=True)
+class TableVerdict:
+    """The verdicts of one table, in its order."""
+
+    title: str
+    scope: Scope
+    cells: tuple[Verdict, ...]
+
+    def counts(self) -> dict[str, int]:
+        found = Counter(cell.state for cell in self.cells)
+        return {state: found[state] for state in STATES}
+
+    def summary(self) -> str:
+        """`54 of 198 cells run at paper preset, 50 match`, and whatever else there is."""
+        counts = self.counts()
+        compared = counts["match"] + counts["off"]
+        total = len(self.cells) - counts["nothing published"]
+        others = [f"{counts[state]} {state}" for state in STATES[1:-2] if counts[state]]
+        return ", ".join([f"{compared} of {total} cells run at paper preset", f"{counts['match']} match", *others])
+
+    def exit_code(self) -> int:
+        """0: every published cell is run at the papers' setting and matches; 1: at least one is off; 3: neither."""
+        counts = self.counts()
+        if counts["off"]:
+            return EXIT_OFF
+        return EXIT_MATCH if counts["match"] == len(self.cells) - counts["nothing published"] > 0 else EXIT_OPEN
+
+    def as_json(self) -> dict[str, object]:
+        scope = {"title": self.title, "preset": self.scope.preset, "summary": self.summary(), "counts": self.counts()}
+        return scope | {"cells": [asdict(cell) for cell in self.cells]}
+
+
+def judge(title: str, frame: pd.DataFrame, cells: Iterable[CellSpec], scope: Scope) -> TableVerdict:
+    """The verdict on each line of a study's frame; cells: their specs in the same order."""
+    lines = zip(frame.to_dict("records"), cells, strict=True)
+    return TableVerdict(title, scope, tuple(_judge(line, cell, scope) for line, cell in lines))
+
+
+def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
+    p = welch(line["mean"], line["std"], line["n"], line["published_mean"], line["published_std"])
+    return Verdict(
+        dataset=cell.dataset,
+        published_dataset=cell.published_dataset,
+        method=cell.method,
+        samples_per_class=cell.samples_per_class,
+        published=_known(line["published_mean"]),
+        published_std=_known(line["published_std"]),
+        ours=_known(line["mean"]),
+        std=_known(line["std"]),
+        n=int(line["n"]),
+        difference=_known(line["difference"]),
+        z=_known(line["z"]),
+        p=_known(p),
+        state=_state(line, cell, scope, p),
+    )
+
+
+def _state(line: dict, cell: CellSpec, scope: Scope, p: float) -> str:
+    if math.isnan(line["published_mean"]):
+        return "nothing published"
+    if not line["n"]:
+        return "not run"
+    if not scope.papers_setting:
+        return "other preset"
+    if line["n"] < scope.seeds or math.isnan(p):
+        return "incomplete"
+    state = "match" if p >= ALPHA else "off"
+    return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
+
+
+def welch(mean: float, std: float, n: int, published_mean: float, published_std: float) -> float:
+    """p of Welch's t test against a mean and standard deviation over 5 seeds; NaN for fewer than two of ours.
+
+    A mean that was published without standard deviation counts as exact (the test is then the one-sample one).
+    It is scipy.stats.ttest_ind_from_stats with equal_var=False, whose import takes longer than a whole verdict.
+    """
+    if n < 2 or math.isnan(published_mean):
+        return math.nan
+    ours, theirs = std**2 / n, (0.0 if math.isnan(published_std) else published_std) ** 2 / PAPER_SEEDS
+    if ours + theirs == 0:
+        return float(mean == published_mean)
+    freedom = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (PAPER_SEEDS - 1))
+    return float(2 * stdtr(freedom, -abs(mean - published_mean) / math.sqrt(ours + theirs)))
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

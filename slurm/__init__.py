@@ -1,0 +1,1 @@
+"""How runs reach a cluster. Only this room may import submitit (an import-linter contract in pyproject.toml)."""

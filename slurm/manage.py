@@ -1,0 +1,99 @@
+"""The verbs `logs` and `cancel`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from benchmark.study import study_names
+from datasets.registry import BadInput, canonical, unknown
+from results.store import FAILURE, LOG, read_json
+from slurm import queues
+from slurm.submissions import Submission, cancel_run, folder_of, load_submissions
+
+_TAIL_LINES = 30
+
+
+def print_logs(target: str, store: Path) -> None:
+    """Prints the log of a run or a build, its failure, and the ends of the logs of the jobs that had it."""
+    key, folder = find_job(target, store)
+    if folder is not None:
+        _print_file(folder / LOG)
+        if failure := read_json(folder / FAILURE):
+            click.echo(f"== failed {failure.get('failed')}\n{failure.get('traceback')}")
+    for submission, job in _jobs_of(key, load_submissions(store)):
+        for path in sorted(folder_of(store, submission.id).glob(f"{job}_*_log.*")):
+            _print_file(path, _TAIL_LINES)
+
+
+def find_job(target: str, store: Path) -> tuple[str, Path | None]:
+    """The key and, once it has begun, the folder of the run or build that a key, its beginning or a folder names."""
+    key = target.rstrip("/").rsplit("-", 1)[-1].strip("[]")
+    folders = {path.name.rsplit("-", 1)[1]: path for path in _folders(store, key)}
+    submitted = {found for s in load_submissions(store) for found in s.job_keys() if found.startswith(key)}
+    found = sorted(folders.keys() | submitted)
+    if len(found) > 1:
+        raise BadInput(f"'{target}' fits {len(found)} runs: {', '.join(found[:5])}")
+    if not found:
+        raise BadInput(f"no run '{target}' in {store}; a run is named by its key or the beginning of it")
+    return found[0], folders.get(found[0])
+
+
+def _folders(store: Path, key: str) -> Iterator[Path]:
+    for depth in ("*/*/*", "artifacts/*/*/*"):
+        yield from store.glob(f"{depth}/seed*-{key}*")
+
+
+def _jobs_of(key: str, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, str]]:
+    return ((s, job) for s in submissions for job, _, keys in s.tasks() if key in keys)
+
+
+def _print_file(path: Path, last: int | None = None) -> None:
+    if path.exists():
+        lines = path.read_text(errors="replace").splitlines()
+        click.echo("\n".join([f"== {path}", *(lines[-last:] if last else lines)]))
+
+
+def cancel_target(target: str, store: Path, note: Callable[[str], None]) -> None:
+    """Cancels all jobs of a study, or one run; what is cancelled can be submitted again and goes on."""
+    if canonical(target) in study_names():
+        _cancel_study(canonical(target), store, note)
+    elif load_submissions(store):
+        _cancel_run(target, store, note)
+    else:
+        raise unknown("study", target, study_names())
+
+
+def _cancel_study(study: str, store: Path, note: Callable[[str], None]) -> None:
+    submissions = [submission for submission in load_submissions(store) if submission.study == study]
+    live = _live(submissions, store)
+    for executor in sorted({submission.executor for submission in submissions}):
+        ids = {job for s in submissions if s.executor == executor for job, _, _ in s.tasks() if job in live}
+        if ids:
+            queues.cancel(executor, sorted({job.partition("_")[0] for job in ids}))
+    note(f"{study}: cancelled {len(live)} jobs")
+
+
+def _cancel_run(target: str, store: Path, note: Callable[[str], None]) -> None:
+    """A job that holds nothing else is cancelled; one that holds more is asked to leave the run out."""
+    key, _ = find_job(target, store)
+    held = list(_jobs_of(key, load_submissions(store)))
+    live = _live([submission for submission, _ in held], store)
+    for submission, job in held:
+        if job in live:
+            cancel_run(store, submission.id, key)
+            if _packed_with(submission, job) == [key]:
+                queues.cancel(submission.executor, [job])
+    note(f"{key}: cancelled" if live else f"{key}: nothing to cancel, no job has it")
+
+
+def _packed_with(submission: Submission, job: str) -> list[str]:
+    return next(keys for id_, _, keys in submission.tasks() if id_ == job)
+
+
+def _live(submissions: list[Submission], store: Path) -> set[str]:
+    """The ids of the jobs that are queued or running; raises BadInput where Slurm does not answer."""
+    queue = queues.ask(submissions, store)
+    if queue.problem:
+        raise BadInput(f"cannot cancel: {queue.problem}")
+    return set(queue.live()) & {job for submission in submissions for job, _, _ in submission.tasks()}

@@ -1,0 +1,105 @@
+"""Profiles: where jobs go and what each gets, from slurm/profiles/*.yaml or a person's own config folder."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from benchmark.config import Config, load_yaml
+from datasets.registry import canonical, unknown
+
+PROFILES = Path(__file__).parent / "profiles"
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+_ONLY = {"processes": "local"}
+_ANYWHERE = {"executor", "runs_per_gpu", "gres", "tflops", "setup", "environment"}
+
+
+def _time(value: object) -> object:
+    if isinstance(value, int):
+        raise ValueError(f"{value} has no unit; write 30m, 8h or 2d (YAML reads an unquoted 10:30 as the number 630)")
+    if not re.fullmatch(r"[1-9]\d*[mhd]", str(value)):
+        raise ValueError(f"'{value}' is not a number and a unit; write 30m, 8h or 2d")
+    return value
+
+
+def _memory(value: object) -> object:
+    if not re.fullmatch(r"[1-9]\d*[MGT]B", str(value)):
+        raise ValueError(f"'{value}' is not a number and MB, GB or TB, like 16GB")
+    return value
+
+
+def _gres(value: object) -> object:
+    if not re.fullmatch(r"gpu(:[A-Za-z][\w-]*)?(:1)?", str(value)):
+        raise ValueError(f"'{value}' is not one GPU; a run uses one: write gpu:1 or gpu:TYPE:1")
+    return value
+
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Mail(Config):
+    """Whom Slurm writes to, and when (sbatch --mail-type)."""
+
+    user: str
+    type: str
+
+
+class Profile(Config):
+    """What one job gets and how runs are put into jobs; slurm-example.yaml explains every key.
+
+    time: a number with m, h or d; memory: with MB, GB or TB; job_minutes: estimated minutes of work per job;
+    tflops: 10^12 operations per second for guesses.
+    """
+
+    executor: Literal["slurm", "local", "debug"]
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gres: Annotated[str, BeforeValidator(_gres)] | None = None
+    cpus: Positive = 1
+    memory: Annotated[str, BeforeValidator(_memory)] | None = None
+    time: Annotated[str, BeforeValidator(_time)] = "1h"
+    job_minutes: Positive = 60
+    array_parallelism: Positive = 256
+    runs_per_gpu: Positive = 1
+    processes: Positive = 1
+    tflops: Annotated[float, Field(gt=0)] | None = None
+    setup: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    mail: Mail | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.executor == "slurm" and self.job_minutes > self.minutes:
+            raise ValueError(f"job_minutes: {self.job_minutes} is more than time: {self.time}")
+        for key in sorted(self.model_fields_set - _ANYWHERE):
+            wanted = _ONLY.get(key, "slurm")
+            if self.executor != wanted:
+                raise ValueError(f"{key}: only for executor: {wanted}")
+        return self
+
+    @property
+    def minutes(self) -> int:
+        """The limit of one job."""
+        return int(self.time[:-1]) * _MINUTES[self.time[-1]]
+
+
+def load_profile(name: str) -> Profile:
+    """The profile `name`, a person's own before the suite's; raises BadInput with near names, or file and line."""
+    files = profile_files()
+    if canonical(name) not in files:
+        raise unknown("profile", name, files)
+    return load_yaml(files[canonical(name)], Profile)
+
+
+def profile_files() -> dict[str, Path]:
+    """All profiles by name."""
+    return {path.stem: path for folder in (PROFILES, own_profiles()) for path in sorted(folder.glob("*.yaml"))}
+
+
+def own_profiles() -> Path:
+    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, usually ~/.config/..."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "hydrabench" / "profiles"

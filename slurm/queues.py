@@ -1,0 +1,177 @@
+"""What executors know of their jobs, asked for directly: squeue and sacct, or this machine's processes."""
+
+import datetime
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from slurm.submissions import Submission
+
+_TIMEOUT = 30  # seconds
+_NO_ANSWER = (OSError, subprocess.SubprocessError)
+_LIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "RESIZING",
+         "REQUEUE_FED", "SPECIAL_EXIT", "STOPPED", "SIGNALING", "STAGE_OUT"}  # fmt: skip
+DEFAULT_MAX_ARRAY = 1001  # Slurm's own default of MaxArraySize
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job of an executor. state: Slurm's word for it; reason: why it waits, or how it ended.
+
+    gpu_seconds: GPUs times seconds used so far, over all its starts.
+    """
+
+    id: str
+    state: str
+    reason: str = ""
+    gpu_seconds: float = 0.0
+
+    @property
+    def live(self) -> bool:
+        return self.state in _LIVE
+
+    @property
+    def running(self) -> bool:
+        return self.live and self.state not in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT")
+
+
+@dataclass
+class Queue:
+    """The tasks of some submissions by id, and when they were asked for.
+
+    problem: why it is not known what is queued; hint: why less is known of jobs that ended.
+    """
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    problem: str = ""
+    hint: str = ""
+    asked: datetime.datetime = field(default_factory=datetime.datetime.now)
+
+    def live(self) -> dict[str, Task]:
+        return {id_: task for id_, task in self.tasks.items() if task.live}
+
+    def kept_with(self, problem: str) -> "Queue":
+        """What was known before something stopped answering."""
+        problem = problem.partition("; stale:")[0]
+        said = f"{problem}; stale: the queue's states are from {self.asked:%H:%M:%S}"
+        return Queue(self.tasks, said, self.hint, self.asked)
+
+
+def ask(submissions: Iterable[Submission], store: Path) -> Queue:
+    """The state of all jobs of `submissions`; fills in the job ids that a killed `submit` could not note."""
+    submissions, queue = list(submissions), Queue()
+    for submission in submissions:
+        if submission.executor == "local":
+            queue.tasks |= {job: _process(job, str(store)) for job, _, _ in submission.tasks()}
+    on_slurm = [submission for submission in submissions if submission.executor == "slurm"]
+    if on_slurm:
+        _ask_slurm(on_slurm, queue)
+    return queue
+
+
+def _process(pid: str, store: str) -> Task:
+    """A job of the local executor: its controller's process, which names the store on its command line."""
+    try:
+        process = psutil.Process(int(pid))
+        command = " ".join(process.cmdline())
+        alive = process.status() != psutil.STATUS_ZOMBIE and "submitit" in command and store in command
+    except (psutil.Error, ValueError):
+        alive = False
+    return Task(pid, "RUNNING" if alive else "ENDED")
+
+
+def _ask_slurm(submissions: list[Submission], queue: Queue) -> None:
+    if not shutil.which("squeue"):
+        queue.problem = "there is no Slurm here; records alone"
+        return
+    try:
+        waiting = list(_squeue(submissions))
+    except _NO_ANSWER as error:
+        queue.problem = f"Slurm does not answer ({_first_line(error)})"
+        return
+    for submission in submissions:
+        _find_lost_ids(submission, waiting)
+    ids = {job.partition("_")[0] for submission in submissions for job, _, _ in submission.tasks()}
+    try:
+        ended = _sacct(ids) if ids else {}
+    except _NO_ANSWER as error:  # what is queued is known all the same
+        queue.hint, ended = f"no accounting, so nothing of jobs that ended ({_first_line(error)})", {}
+    queue.tasks |= ended
+    for _, task in waiting:
+        queue.tasks[task.id] = Task(task.id, task.state, task.reason, ended.get(task.id, task).gpu_seconds)
+
+
+def _squeue(submissions: list[Submission]) -> Iterator[tuple[str, Task]]:
+    """(job name, task) of everything that squeue still lists."""
+    names = ",".join(submission.job_name for submission in submissions)
+    for line in _call("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%j|%T|%r").splitlines():
+        id_, name, state, reason = line.strip().split("|", 3)
+        yield name, Task(id_, state, reason)
+
+
+def _find_lost_ids(submission: Submission, waiting: list[tuple[str, Task]]) -> None:
+    """`submit` was killed between sbatch and its note: the array without ids is the one whose ids nobody has."""
+    unknown = [array for array in submission.arrays if not array.jobs]
+    known = {job.partition("_")[0] for job, _, _ in submission.tasks()}
+    lost = sorted({task.id.partition("_")[0] for name, task in waiting if name == submission.job_name} - known)
+    for array, job in zip(unknown, lost, strict=False):
+        array.jobs = array_ids(job, len(array.packs))
+
+
+def array_ids(job: str, count: int) -> list[str]:
+    """Slurm's ids of `count` jobs sent at once: an array where there are several."""
+    return [f"{job}_{index}" for index in range(count)] if count > 1 else [job]
+
+
+def _sacct(ids: Iterable[str]) -> dict[str, Task]:
+    """How jobs stand in the accounting, every start of a job added up."""
+    columns = "--format=JobID,State,ElapsedRaw,AllocTRES"
+    answer = _call("sacct", "-X", "-D", "-n", "-P", columns, "-j", ",".join(sorted(ids)))
+    tasks: dict[str, Task] = {}
+    for line in answer.splitlines():
+        id_, state, elapsed, resources = line.split("|")
+        used = int(elapsed or 0) * _gpus(resources) + (tasks[id_].gpu_seconds if id_ in tasks else 0)
+        tasks[id_] = Task(id_, state.split()[0], state, used)
+    return tasks
+
+
+def _gpus(resources: str) -> int:
+    """GPUs in sacct's AllocTRES, like billing=4,cpu=4,gres/gpu=1,mem=16G,node=1."""
+    pairs = (part.partition("=") for part in resources.split(","))
+    return next((int(count) for name, _, count in pairs if name == "gres/gpu"), 0)
+
+
+def max_array_size() -> int:
+    """The site's MaxArraySize, or Slurm's default where no Slurm answers."""
+    try:
+        lines = _call("scontrol", "show", "config").splitlines()
+    except _NO_ANSWER:
+        return DEFAULT_MAX_ARRAY
+    values = (line.partition("=")[2].strip() for line in lines if line.startswith("MaxArraySize"))
+    return int(next(values, DEFAULT_MAX_ARRAY))
+
+
+def cancel(executor: str, jobs: list[str]) -> None:
+    """Ends jobs, also those that have not started."""
+    if executor == "slurm":
+        for start in range(0, len(jobs), 500):
+            _call("scancel", *jobs[start : start + 500])
+    elif executor == "local":
+        for pid in jobs:
+            controller = psutil.Process(int(pid))
+            for process in (*controller.children(recursive=True), controller):  # a shell before it passes no signal on
+                process.terminate()
+
+
+def _call(*command: str) -> str:
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT)
+    return done.stdout
+
+
+def _first_line(error: Exception) -> str:
+    said = getattr(error, "stderr", None) or str(error)
+    return said.strip().splitlines()[0] if said.strip() else type(error).__name__

@@ -1,0 +1,119 @@
+"""Fixtures that all rings share."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmark.run import Run
+from benchmark.study import Selection, load_grid
+from methods.base import Composition, Method
+from methods.mixing.family import Generated
+from results.records import Record
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+READERS = ["plan", "run", "table", "tables", "verdict", "compare", "figure", "report", "export", "show"]
+TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wrn-10-1")
+
+
+def shorten(method: Method) -> Method:
+    """The method with a generator, where it has one, that is narrow and takes two steps of five images."""
+    if isinstance(method, Composition):
+        return replace(method, base=shorten(method.base))
+    if not isinstance(method, Generated):
+        return method
+    return replace(method, width=4, epochs=1, batch_size=5, images_per_class=1, generator_size=32)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of the test run's own, for processes too."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def make_run() -> Callable[..., Run]:
+    """A run of the demo study by method, size and seed, with overrides; a few steps long unless told."""
+
+    def make(
+        method: str = "baseline", size: int = 2, seed: int = 0, dataset: str = "digits", **protocol: object
+    ) -> Run:
+        selection = Selection("demo", (dataset,), (method,), (size,), (seed,), TINY)
+        (run,) = load_grid("demo", selection).runs()
+        return replace(run, protocol=run.protocol.model_copy(update=protocol), method=shorten(run.method))
+
+    return make
+
+
+@pytest.fixture
+def hydrabench(store: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs `python -m benchmark ...` in a process of its own, on a store of the test's own."""
+
+    def call(*arguments: str, cwd: Path = CHECKOUT, **more: object) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "benchmark", *arguments]
+        if arguments[0] in (
+            "plan",
+            "run",
+            "table",
+            "tables",
+            "verdict",
+            "compare",
+            "figure",
+            "report",
+            "export",
+            "show",
+        ):
+            command += ["--results", str(store), "--ignore-measured"]
+        if arguments[0] == "import":
+            command += ["--results", str(store)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, **more)
+
+    return call
+
+
+@pytest.fixture
+def make_record() -> Callable[..., Record]:
+    """A record of a run with a made-up accuracy."""
+
+    def make(run: Run, top1: float) -> Record:
+        return Record(
+            schema=1,
+            key=run.key,
+            run=run.identity,
+            row=run.row,
+            preset=run.preset,
+            metrics={"top1": top1, "top5": 100.0, "loss": 1.0, "test_images": 797},
+            subset_sha256="0" * 64,
+            weights_sha256="1" * 64,
+            steps=run.steps,
+            train_seconds=10.0,
+            eval_seconds=1.0,
+            images_per_second=100.0,
+            resumed=0,
+            finished="2026-01-01T00:00:00+00:00",
+            environment={
+                "host": "here",
+                "device": "made up",
+                "device_type": "cpu",
+                "threads": 1,
+                "precision": "fp32",
+                "commit": None,
+                "dirty": None,
+                "versions": {},
+                "peak_memory": 1.0,
+            },
+            warnings=[],
+        )
+
+    return make

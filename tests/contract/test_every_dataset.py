@@ -1,0 +1,61 @@
+"""Every registered dataset gives what the contract says; those whose images are here also train two steps."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.execute import execute
+from datasets.base import DataMissing, get_dataset, registry
+from datasets.subset import find_subset
+from results.records import read_record
+
+
+@pytest.fixture(params=sorted(registry.entries()))
+def dataset(request, tmp_path):
+    """Each dataset in turn; a generated one for folder:PATH. Skipped where its images are not on this machine."""
+    found = get_dataset(f"folder:{make_folder(tmp_path)}" if request.param == "folder" else request.param)
+    try:
+        found.check()
+    except DataMissing as error:
+        pytest.skip(str(error))
+    return found
+
+
+def make_folder(path):
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 3), ("test", 2)):
+        for name in ("cat", "dog"):
+            (path / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (40, 36, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(path / split / name / f"{number}.png")
+    return path
+
+
+def test_labels_and_images_are_what_the_contract_says(dataset):
+    labels, test = dataset.train_labels(), dataset.test()
+    assert sorted(set(labels.tolist())) == list(range(dataset.num_classes))
+    assert len(dataset.class_names()) == dataset.num_classes
+    images = dataset.train_images(find_subset(dataset, 2, 0))
+    size = dataset.image_size
+    assert images.shape == (2 * dataset.num_classes, size, size, 3)
+    assert images.dtype == test.images.dtype == np.uint8
+    assert test.images.shape[1:] == (size, size, 3)
+    assert len(test.images) == len(test.labels)
+    assert set(test.labels.tolist()) <= set(range(dataset.num_classes))
+
+
+def test_two_steps(dataset, store, make_run):
+    batch = 2 * dataset.num_classes // 2
+    run = make_run(dataset=dataset.text, size=1, images_per_class=2, batch_size=max(batch, 2))
+    assert run.steps == 2
+    outcome = execute(run, store)
+    assert outcome.state == "done", outcome.message
+    assert read_record(store / run.path / "record.json").metrics.test_images == len(dataset.test().labels)
+
+
+def test_every_stand_in_stands_for_a_dataset_of_the_same_shape():
+    for cls in registry.entries().values():
+        if cls.stands_for:
+            ours, theirs = get_dataset(cls.name), get_dataset(cls.stands_for)
+            assert (ours.num_classes, ours.image_size) == (theirs.num_classes, theirs.image_size)

@@ -1,0 +1,107 @@
+"""Every registered method, plain and behind every automatic augmentation, trains two steps and is recorded."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import pytest
+import torch
+from torch import nn
+
+from benchmark.execute import execute
+from methods.base import Batch, Composition, Method, Task
+from methods.registry import parse_method, registry
+from results.records import read_record
+
+AVAILABLE = [name for name, cls in registry.entries().items() if cls.available]
+AUTOMATIC = [name for name, cls in registry.entries().items() if cls.automatic]
+COMPOSED = [f"{name}+{auto}" for name in AVAILABLE for auto in AUTOMATIC if name not in AUTOMATIC]
+
+
+@pytest.mark.parametrize("method", AVAILABLE + COMPOSED)
+def test_two_steps_on_the_embedded_dataset(method, store, make_run):
+    run = make_run(method, size=1, batch_size=10)
+    assert run.steps == 2
+    outcome = execute(run, store)
+    assert outcome.state == "done", outcome.message
+    record = read_record(store / run.path / "record.json")
+    assert record.metrics.test_images == 797
+    assert record.warnings == []
+
+
+@pytest.mark.parametrize("method", AVAILABLE)
+def test_the_same_run_gives_the_same_bits(method, tmp_path, make_run):
+    run = make_run(method, size=1, batch_size=10, dropout=0.3)
+    for store in ("a", "b"):
+        execute(run, tmp_path / store)
+    first, second = (read_record(tmp_path / store / run.path / "record.json") for store in ("a", "b"))
+    assert first.weights_sha256 == second.weights_sha256
+    assert first.metrics == second.metrics
+
+
+@pytest.mark.parametrize("method", [name for name, cls in registry.entries().items() if not cls.available])
+def test_an_unavailable_method_is_known_but_has_no_run(method):
+    assert parse_method(method).available is False
+    assert parse_method(f"{method}+autoaugment").available is False
+
+
+@dataclass(frozen=True)
+class EveryHook(Method):
+    """Overrides every hook and notes the order in which training calls them."""
+
+    name = "every-hook"
+    label = "Every hook"
+    source = "a test"
+    calls: tuple = ()
+
+    def _note(self, name: str) -> None:
+        self.calls.append(name)
+
+    def prepare(self, task: Task, made: tuple) -> Self:
+        assert task.images.dtype == torch.uint8
+        assert len(task.images) == len(task.labels) == 10
+        return replace(self, calls=[])
+
+    def network(self, classifier: nn.Module) -> nn.Module:
+        self._note("network")
+        return nn.Sequential(classifier, nn.Identity())
+
+    def transform(self, images, rng):
+        assert images.dtype == torch.uint8
+        self._note("transform")
+        return images
+
+    def erase(self, images, rng):
+        assert images.min() >= 0
+        assert images.max() <= 1
+        self._note("erase")
+        return images
+
+    def augment(self, images, rng):
+        assert images.min() < 0
+        self._note("augment")
+        return images
+
+    def mix(self, batch, rng):
+        assert torch.allclose(batch.targets.sum(1), torch.ones(len(batch.targets)))
+        self._note("mix")
+        return Batch(batch.images, batch.targets)
+
+    def criterion(self, logits, targets):
+        self._note("criterion")
+        return super().criterion(logits, targets)
+
+
+def test_training_calls_every_hook_in_the_documented_order(store, make_run, monkeypatch):
+    noted = []
+    monkeypatch.setattr(EveryHook, "_note", lambda self, name: noted.append(name))
+    run = replace(make_run(size=1, batch_size=10), method=EveryHook())
+    assert execute(run, store).state == "done"
+    assert noted == ["network", *["transform", "erase", "augment", "mix", "criterion"] * 2]
+
+
+def test_a_composition_passes_every_hook_on(store, make_run, monkeypatch):
+    noted = []
+    monkeypatch.setattr(EveryHook, "_note", lambda self, name: noted.append(name))
+    composed = Composition(EveryHook(), parse_method("trivialaugment"))
+    assert execute(replace(make_run(size=1, batch_size=10), method=composed), store).state == "done"
+    assert noted == ["network", *["erase", "augment", "mix", "criterion"] * 2]

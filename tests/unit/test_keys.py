@@ -1,0 +1,89 @@
+"""Keys live long: three golden ones, what enters them, and that committed records still have theirs."""
+
+import pytest
+
+from benchmark.run import Run
+from benchmark.study import Selection, load_grid
+from results.index import load_records
+from results.records import slot_of
+from results.store import MEASURED
+
+
+def only_run(study: str, **axes: tuple) -> Run:
+    (run,) = load_grid(study, Selection(**axes)).runs()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("study", "axes", "key"),
+    [
+        (
+            "table1",
+            {"datasets": ("cifair10",), "methods": ("baseline",), "samples_per_class": (5,), "seeds": (0,)},
+            "92d39f820d98",
+        ),
+        (
+            "table1",
+            {"datasets": ("stl10",), "methods": ("cutout",), "samples_per_class": (50,), "seeds": (4,)},
+            "d86c2eabc5e2",
+        ),
+        (
+            "table2",
+            {"preset": "quick", "datasets": ("cifar10-dedup",), "methods": ("mixup(alpha=0.5)+autoaugment",)}
+            | {"samples_per_class": (5,), "seeds": (2,)},
+            "4d6d4e54512a",
+        ),
+    ],
+)
+def test_golden_keys(study, axes, key):
+    assert only_run(study, **axes).key == key
+
+
+def test_key_ignores_study_row_and_preset_name(make_run):
+    from dataclasses import replace
+
+    run = make_run()
+    assert replace(run, row="other", preset="paper").key == run.key
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"size": 3}, {"method": "mixup"}, {"epochs": 2}, {"precision": "fp32"}]
+)
+def test_key_changes_with_what_changes_the_number(make_run, change):
+    assert make_run(**change).key != make_run().key
+
+
+def test_a_default_spelled_out_has_the_same_key(make_run):
+    assert make_run("cutout(length=8)").key == make_run("cutout").key
+
+
+def test_a_new_version_moves_the_key_but_not_the_slot(make_run, monkeypatch):
+    run = make_run("mixup")
+    key, before = run.key, run.identity
+    monkeypatch.setattr(type(run.method), "version", 2)
+    after = make_run("mixup").identity
+    assert make_run("mixup").key != key
+    assert slot_of(after) == slot_of(before)
+
+
+def test_the_path_is_readable_and_ends_in_the_key(make_run):
+    run = make_run("cutout(length=4)+autoaugment", seed=3)
+    assert str(run.path) == f"digits/n2/cutout_length=4_+autoaugment_policy=cifar10/seed3-{run.key}"
+
+
+def test_committed_records_have_their_keys():
+    records = load_records([MEASURED])
+    assert records.problems == []
+    assert list(records)
+    for record in records:
+        assert record.preset in record.path.relative_to(MEASURED).parts[0]
+
+
+def test_committed_quick_records_are_found_by_the_studies():
+    records = load_records([MEASURED])
+    axes = {"preset": "quick", "datasets": ("cifar10-dedup",), "samples_per_class": (5, 50), "seeds": (0, 1, 2)}
+    one = ("baseline", "cutout", "random-erasing", "cosine", "mixup", "mixupn")
+    runs = [*load_grid("table1", Selection(methods=one, **axes)).runs()]
+    runs += load_grid("table2", Selection(methods=("autoaugment", "trivialaugment"), **axes)).runs()
+    assert len(runs) == 48
+    assert {run.key for run in runs} <= set(records.by_key)

@@ -1,0 +1,271 @@
+"""Generators: losses as both papers have them, learning, bits that survive a stop, and pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from datasets.base import DataMissing, get_dataset
+from datasets.subset import find_subset
+from methods.base import Task
+from methods.mixing.family import Generated
+from methods.mixing.losses import laplacian_loss
+from methods.mixing.networks import Generator
+from methods.mixing.recipe import GeneratorRecipe
+from methods.mixing.sources import SourceBatches, Sources, resize
+from methods.mixing.training import Adversaries, GeneratorTraining
+from methods.registry import parse_method
+
+TINY = {"generator": {"width": 4, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3}}
+AUGMENTED = "chimeramix-seg(generator_size=32)"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """So that tests side by side do not wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def digits(samples_per_class: int = 2, workers: int = 0, precision: str = "fp32") -> Task:
+    return subset_of("digits", samples_per_class, workers, precision)
+
+
+def subset_of(name: str, samples_per_class: int, workers: int = 0, precision: str = "fp32") -> Task:
+    dataset = get_dataset(name)
+    indices = find_subset(dataset, samples_per_class, 0)
+    images, labels = dataset.train_images(indices), dataset.train_labels()[indices]
+    device, names = torch.device("cpu"), tuple(dataset.class_names())
+    values = (torch.from_numpy(images), torch.from_numpy(labels), dataset.num_classes, device, 0, samples_per_class)
+    return Task(*values, precision, workers, names)
+
+
+def recipe(method: str = "hydramix(generator_size=32)", **changes: object) -> GeneratorRecipe:
+    dataset = get_dataset("digits")
+    resolved = parse_method(method).resolve(dataset, TINY)
+    assert isinstance(resolved, Generated)
+    return replace(resolved.recipe(dataset, dataset), **changes)
+
+
+def advanced(training: GeneratorTraining, steps: int) -> GeneratorTraining:
+    for _ in range(steps):
+        training.advance()
+    return training
+
+
+def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+# --- the two papers' losses
+
+
+PAIR = "hydramix(generator_size=32, images=2, decoder_blocks=bypassed, strides=(2,2,2,2), segmentation=augmented)"
+
+
+@pytest.fixture
+def pair() -> tuple[Adversaries, Adversaries, Sources]:
+    """ChimeraMix and HydraMix of two images with the same weights, and a batch with a mask for both."""
+    task = digits()
+    chimera, hydra = (Adversaries(recipe(method), task) for method in (AUGMENTED, PAIR))
+    hydra.restore(chimera.state())
+    sources = SourceBatches(recipe(AUGMENTED), task).next(1)
+    return chimera, hydra, sources
+
+
+def test_hydramix_of_two_images_is_chimeramix(pair):
+    chimera, hydra, sources = pair
+    (first, mixed), (second, other) = (networks.generator_losses(sources) for networks in (chimera, hydra))
+    torch.testing.assert_close(mixed, other, atol=1e-5, rtol=0)
+    torch.testing.assert_close(first["reconstruction"], 2 * second["reconstruction"], atol=1e-5, rtol=0)
+    for name in ("perceptual", "adversarial"):
+        torch.testing.assert_close(first[name], second[name], atol=1e-5, rtol=0)
+    judged = [networks.discriminator_losses(sources, mixed) for networks in (chimera, hydra)]
+    torch.testing.assert_close(*judged, atol=1e-5, rtol=0)
+
+
+def test_the_generator_s_loss_is_that_of_fidelity(pair):
+    networks, _, sources = pair
+    losses, mixed = networks.generator_losses(sources)
+    generator, (a, b) = networks.generator, sources.images
+    features = [generator.encode(image) for image in (a, b)]
+    alone = [generator.decode(feature) for feature in features]
+    mask = sources.mask[:, None].float()
+    composed = generator.decode(features[0] * (1 - mask) + features[1] * mask)
+    torch.testing.assert_close(mixed, composed, atol=1e-5, rtol=0)
+    reconstruction = sum(functional.mse_loss(image, of) for image, of in zip(alone, (a, b), strict=True))
+    perceptual = sum(laplacian_loss(image, of) for image, of in zip(alone, (a, b), strict=True))
+    adversarial = (networks.discriminator(composed) - 1).square().mean()
+    torch.testing.assert_close(networks.total(losses), 1000 * reconstruction + perceptual + adversarial)
+
+
+def test_hydramix_compares_two_of_its_images():
+    batches = SourceBatches(recipe(), digits())
+    compared = [tuple(batches.next(1).compared) for _ in range(60)]
+    assert {len(set(pair)) for pair in compared} == {2}
+    assert len(set(compared)) == 6  # all pairs of four
+    assert {batches.next(1).real for _ in range(60)} == {0, 1, 2, 3}
+
+
+# --- sources
+
+
+@pytest.mark.parametrize("method", ["chimeramix-grid(generator_size=32)", AUGMENTED, "hydramix(generator_size=32)"])
+def test_sources_share_a_class_and_a_mask_names_one_of_them(method):
+    plain = replace(digits(), images=digits().labels.byte()[:, None, None, None].expand(-1, 32, 32, 3).contiguous())
+    sources = SourceBatches(recipe(method), plain).next(1)
+    n, count = sources.images.shape[:2]
+    assert (n, count) == (4 if method.startswith("hydra") else 2, 8)
+    assert torch.equal(sources.images, sources.images[:1].expand_as(sources.images))
+    assert sources.mask.shape == (8, 8, 8) and set(sources.mask.unique().tolist()) <= set(range(n))
+
+
+def test_an_epoch_repeats_the_images_and_keeps_its_last_batch():
+    batches = SourceBatches(recipe(batch_size=16), digits())  # 20 images twice
+    assert batches.per_epoch == 3
+    assert [batches.next(1).images.shape[1] for _ in range(6)] == [16, 16, 8] * 2
+
+
+@pytest.mark.parametrize("size", [64, 32, 24])
+def test_images_are_resized_as_pil_does(size):
+    images = digits().images[:5]
+    expected = [Image.fromarray(image.numpy()).resize((size, size), Image.Resampling.BILINEAR) for image in images]
+    found = resize(images, size).numpy().astype(int)
+    assert np.abs(found - np.stack([np.asarray(image) for image in expected]).astype(int)).max() <= 1
+
+
+def test_noise_replaces_segmentations_by_those_of_other_images():
+    task = digits()
+    clean = recipe().segments.precompute(task.images, task.stream("noise"))
+    for noise, low, high in [(0.0, 0, 0), (0.5, 4, 16), (1.0, 20, 20)]:
+        maps = replace(recipe().segments, noise=noise).precompute(task.images, task.stream("noise"))
+        replaced = [not torch.equal(one, other) for one, other in zip(maps, clean, strict=True)]
+        assert low <= sum(replaced) <= high
+        known = {tuple(one.flatten().tolist()) for one in clean}
+        assert all(tuple(one.flatten().tolist()) in known for one in maps)
+
+
+# --- learning
+
+
+def ten_images() -> Task:
+    """One image of each class, of CIFAR-10 where it is there."""
+    try:
+        return subset_of("cifar10", 1)
+    except DataMissing:
+        return digits(1)
+
+
+def test_ten_images_are_learnt():
+    task = ten_images()
+    method = "chimeramix-grid(generator_size=32)"
+    training = GeneratorTraining(recipe(method, width=8, images_per_class=16, epochs=5, learning_rate=3e-3), task)
+    advanced(training, training.steps)
+    first, last = training.history.lines[0], training.history.lines[-1]
+    assert first["reconstruction"] > 0.5
+    assert last["reconstruction"] < 0.2  # of two images together; the variances of two images add up to about 0.5
+    assert last["perceptual"] < first["perceptual"]
+
+
+def test_the_learning_rate_falls_at_60_120_and_160_of_200_epochs():
+    training = GeneratorTraining(recipe(epochs=200, batch_size=16, learning_rate=2e-4), digits())
+    assert training.steps == 600
+    rates = []
+    for step in range(600):
+        training.step = step
+        rates.append(training.learning_rate())
+    changes = [step for step in range(1, 600) if rates[step] != rates[step - 1]]
+    assert changes == [180, 360, 480]
+    assert sorted(set(rates)) == pytest.approx([1.6e-6, 8e-6, 4e-5, 2e-4])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("d_fakes", ["reuse", "fresh"])
+def test_both_kinds_of_fakes_train(d_fakes, precision):
+    training = advanced(GeneratorTraining(recipe(d_fakes=d_fakes), digits(precision=precision)), 2)
+    assert all(np.isfinite(value) for value in training.history.last().values())
+    assert list(training.history.last()) == ["reconstruction", "perceptual", "adversarial", "discriminator"]
+
+
+def test_a_step_moves_both_networks_and_not_the_global_stream():
+    before = torch.get_rng_state()
+    training = GeneratorTraining(recipe(), digits())
+    start = {name: value.clone() for name, value in training.networks.discriminator.state_dict().items()}
+    weights = {name: value.clone() for name, value in training.tensors().items()}
+    advanced(training, 1)
+    assert all(not torch.equal(value, weights[name]) for name, value in training.tensors().items() if "weight" in name)
+    moved = training.networks.discriminator.state_dict()
+    assert all(not torch.equal(value, start[name]) for name, value in moved.items() if "weight" in name)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_bypassed_blocks_stay_as_they_were():
+    training = GeneratorTraining(recipe(AUGMENTED, weight_decay=0.1), digits())
+    start = {name: value.clone() for name, value in training.tensors().items()}
+    after = advanced(training, 2).tensors()
+    kept = {name for name in after if torch.equal(after[name], start[name])}
+    assert {name for name in after if name.startswith("decoder.blocks")} <= kept
+
+
+# --- the same bits
+
+
+@pytest.mark.parametrize("method", [AUGMENTED, "hydramix(generator_size=32, noise=0.5)"])
+def test_a_restored_training_goes_on_with_the_same_bits(method):
+    whole = advanced(GeneratorTraining(recipe(method), digits(workers=1)), 6)
+    part = advanced(GeneratorTraining(recipe(method), digits(workers=1)), 3)
+    resumed = GeneratorTraining(recipe(method), digits())
+    resumed.restore(part.state())
+    advanced(resumed, 3)
+    assert_same(whole.tensors(), resumed.tensors())
+    assert whole.history.state()["lines"] == resumed.history.state()["lines"]
+
+
+def test_the_number_of_workers_does_not_change_the_bits():
+    results = [advanced(GeneratorTraining(recipe(AUGMENTED), digits(workers=n)), 3).tensors() for n in (0, 1, 2)]
+    assert_same(results[0], results[1])
+    assert_same(results[0], results[2])
+
+
+# --- the artifact
+
+
+def test_what_is_kept_loads_as_a_frozen_generator():
+    made = recipe()
+    tensors = advanced(GeneratorTraining(made, digits()), 1).tensors()
+    assert all(value.is_contiguous() and value.device.type == "cpu" for value in tensors.values())
+    before = torch.get_rng_state()
+    generator = made.load(tensors, torch.device("cpu"))
+    assert torch.equal(before, torch.get_rng_state())
+    assert not generator.training and not any(p.requires_grad for p in generator.parameters())
+    assert_same(generator.state_dict(), tensors)
+    with pytest.raises(RuntimeError):
+        replace(made, width=8).load(tensors, torch.device("cpu"))
+    with pytest.raises(RuntimeError):
+        made.load({}, torch.device("cpu"))
+
+
+def test_images_and_flops_are_those_of_the_published_setting():
+    published = recipe("chimeramix-seg", width=64, epochs=200, batch_size=64, images_per_class=500)
+    assert published.images(5, 10) == 200 * 5000 * 2
+    assert 2 * published.flops() == pytest.approx(13.1e9, rel=0.03)  # a pair
+
+
+def test_pictures_show_sources_segments_mask_and_composition():
+    made, task = recipe("hydramix(generator_size=32, images=3)"), digits()
+    generator = Generator(active=True, width=4).eval()
+    rows = made.picture(generator, task)
+    assert len(rows) == 6 and len({row[0].caption for row in rows}) == 6
+    captions = [tile.caption for tile in rows[0]]
+    assert [caption.split()[-1] for caption in captions] == ["1", "2", "3", "1", "2", "3", "mask", "mixed"]
+    assert all(tile.image.shape == (32, 32, 3) and tile.image.dtype == np.uint8 for row in rows for tile in row)
+    again = made.picture(generator, task)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(rows[5], again[5], strict=True))
+    assert len(recipe("chimeramix-grid(generator_size=32)").picture(generator, task)[0]) == 4

@@ -1,0 +1,76 @@
+"""Plans: every run in exactly one state, and an estimate from recorded wall times."""
+
+import json
+
+import pytest
+
+from benchmark import estimate
+from benchmark.estimate import Costs
+from benchmark.locks import Lock
+from benchmark.plan import Stores, make_plan
+from benchmark.study import Selection, load_grid
+from results.index import load_records
+from results.records import write_record
+from results.store import FAILURE, write_json
+
+
+@pytest.fixture
+def grid():
+    return load_grid("demo", Selection(methods=("baseline", "mixup", "glico"), samples_per_class=(5,)))
+
+
+def test_the_states_of_all_runs(store, grid, make_record, monkeypatch):
+    runs = list(grid.runs())
+    write_record(store / runs[0].path, make_record(runs[0], 50))
+    write_json(store / runs[1].path / FAILURE, {})
+    with Lock(store / runs[2].path):
+        found = make_plan(grid, Stores(store, alone=True))
+    assert found.counts() == {"done": 1, "failed": 1, "running": 1, "missing": 3, "stale": 0, "unavailable": 3}
+    assert [run.key for run in found.to_run()] == [run.key for run in (*runs[3:4], *runs[4:5], runs[2], runs[5])]
+    assert runs[1] in found.to_run(retry=True)
+    assert runs[0] in found.to_run(force=True)
+
+
+def test_an_older_version_is_stale_listed_and_run_again(store, grid, make_record, monkeypatch):
+    old = list(grid.runs())[3]
+    write_record(store / old.path, make_record(old, 50))
+    monkeypatch.setattr(type(old.method), "version", 2)
+    fresh = load_grid("demo", Selection(methods=("mixup",), samples_per_class=(5,)))
+    found = make_plan(fresh, Stores(store, alone=True))
+    assert found.counts()["stale"] == 1
+    assert str(store / old.path) in found.stale[0]
+    assert len(found.to_run()) == 3
+
+
+def test_measured_records_count_as_done_unless_ignored(store, tmp_path, grid, make_record, monkeypatch):
+    measured = tmp_path / "measured"
+    monkeypatch.setattr("benchmark.stores.MEASURED", measured)
+    for run in list(grid.runs())[:2]:
+        write_record(measured / run.path, make_record(run, 50))
+    found = make_plan(grid, Stores(store))
+    assert (found.counts()["done"], found.from_measured) == (2, 2)
+    assert make_plan(grid, Stores(store, alone=True)).counts()["done"] == 0
+
+
+def test_estimates_come_from_recorded_wall_times_of_this_kind_of_device(store, grid, make_record, monkeypatch):
+    monkeypatch.setattr(estimate, "has_gpu", lambda: False)
+    runs = list(grid.runs())
+    _, guessed = Costs([], []).hours(runs)
+    assert guessed
+    write_record(store / runs[0].path, make_record(runs[0], 50))  # 11 s for 1,000 images
+    hours, guessed = Costs(load_records([store]), []).hours(runs)
+    images = sum(run.protocol.epochs * run.samples_per_class * 10 * run.protocol.repeats(5) for run in runs)
+    assert not guessed
+    assert hours == pytest.approx(images * 11 / 1000 / 3600)
+    monkeypatch.setattr(estimate, "has_gpu", lambda: True)
+    assert Costs(load_records([store]), []).hours(runs)[1]
+
+
+def test_plan_prints_one_json_object(hydrabench):
+    answer = hydrabench("plan", "table1", "--format", "json")
+    value = json.loads(answer.stdout)
+    states = ("done", "failed", "running", "missing", "stale", "unavailable")
+    assert value["runs"] == sum(value[state] for state in states) == 990
+    assert value["unavailable"] == 180
+    assert value["estimated_hours"] > 0
+    assert (value["study"], value["preset"]) == ("table1", "paper")

@@ -1,0 +1,135 @@
+"""What squeue and sacct say, read from programs that stand in for them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slurm import queues
+from slurm.submissions import SentArray, Submission, cancel_run, cancelled_runs, folder_of, load_submissions, save
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Puts a program on PATH that prints a text, or fails with one; it leaves its arguments beside it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    def put(name: str, text: str, status: int = 0) -> Path:
+        (folder / f"{name}.txt").write_text(text)
+        stream = "" if status == 0 else " >&2"
+        program = f'#!/bin/sh\necho "$@" >> {folder}/{name}.log\ncat {folder}/{name}.txt{stream}\nexit {status}\n'
+        (folder / name).write_text(program)
+        (folder / name).chmod(0o755)
+        return folder / f"{name}.log"
+
+    return put
+
+
+def submission(executor: str = "slurm", **arrays: list[str]) -> Submission:
+    """Arrays by their base id, each of some packs of one key."""
+    sent = [
+        SentArray("runs", [[key] for key in keys], [], queues.array_ids(base.removeprefix("j"), len(keys)))
+        for base, keys in arrays.items()
+    ]
+    return Submission("20260101-000000-abcd", "demo", "test", executor, 1, "cpu", "c0ffee", False, sent)
+
+
+def test_squeue_and_sacct_are_joined_task_by_task(programs, tmp_path):
+    asked = programs("squeue", "7_1|hydrabench-20260101-000000-abcd|PENDING|Dependency\n")
+    counted = programs(
+        "sacct",
+        "7_0|COMPLETED|100|billing=1,cpu=1,gres/gpu=2,mem=1G,node=1\n"
+        "7_1|PREEMPTED|30|cpu=1,gres/gpu=1\n7_1|RUNNING|10|cpu=1,gres/gpu=1\n7_2|CANCELLED by 0|0|\n"
+        "8|NODE_FAIL|5|cpu=1\n",
+    )
+    queue = queues.ask([submission(j7=["a", "b", "c"], j8=["d"])], tmp_path)
+    assert queue.problem == ""
+    states = {id_: (task.state, task.live, task.running, task.gpu_seconds) for id_, task in queue.tasks.items()}
+    assert states == {
+        "7_0": ("COMPLETED", False, False, 200),
+        "7_1": ("PENDING", True, False, 40),  # preempted once: both starts count, and squeue knows best what it is now
+        "7_2": ("CANCELLED", False, False, 0),
+        "8": ("NODE_FAIL", False, False, 0),
+    }
+    assert queue.tasks["7_1"].reason == "Dependency"
+    assert "--name=hydrabench-20260101-000000-abcd" in asked.read_text()
+    assert "-j 7,8" in counted.read_text()
+
+
+def test_ids_that_a_killed_submit_could_not_note_are_found_by_name(programs, tmp_path):
+    """Killed after the second of three sbatch calls, before its note: two arrays without ids, one of them sent."""
+    lost = submission(j7=["a", "b"])
+    lost.arrays += [SentArray("runs", [["c"], ["d"]]), SentArray("runs", [["e"]])]
+    programs(
+        "squeue",
+        "9_0|hydrabench-20260101-000000-abcd|PENDING|Priority\n9_1|hydrabench-20260101-000000-abcd|RUNNING|None\n",
+    )
+    programs("sacct", "")
+    live = queues.ask([lost], tmp_path).live()
+    held = {key for job, _, keys in lost.tasks() if job in live for key in keys}
+    assert held == {"c", "d"}
+
+
+def test_a_slurm_that_does_not_answer_is_a_problem_and_no_error(programs, tmp_path):
+    programs("squeue", "slurm_load_jobs error: Unable to contact slurm controller\n", 1)
+    queue = queues.ask([submission(j7=["a"])], tmp_path)
+    assert queue.problem == "Slurm does not answer (slurm_load_jobs error: Unable to contact slurm controller)"
+    assert queue.tasks == {}
+
+
+def test_without_accounting_the_queue_is_known_all_the_same(programs, tmp_path):
+    programs("squeue", "7|hydrabench-20260101-000000-abcd|RUNNING|None\n")
+    programs("sacct", "Slurm accounting storage is disabled\n", 1)
+    queue = queues.ask([submission(j7=["a"])], tmp_path)
+    assert list(queue.live()) == ["7"]
+    assert (queue.problem, "storage is disabled" in queue.hint) == ("", True)
+
+
+def test_without_slurm_there_are_records_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "records alone" in queues.ask([submission(j7=["a"])], tmp_path).problem
+    assert queues.max_array_size() == 1001
+    assert queues.ask([], tmp_path).problem == ""
+
+
+def test_the_sites_largest_array_is_asked_for(programs):
+    programs("scontrol", "Configuration data\nMaxArraySize            = 4001\nMaxJobCount = 10000\n")
+    assert queues.max_array_size() == 4001
+
+
+def test_local_jobs_are_processes_of_this_store(tmp_path):
+    code = "import time; time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code, "submitit.local._local", str(tmp_path)])
+    stranger = subprocess.Popen([sys.executable, "-c", code])
+    ids = {str(child.pid): ["a"], str(stranger.pid): ["b"], "4194303": ["c"]}
+    sent = [SentArray("jobs", [keys], [], [pid]) for pid, keys in ids.items()]
+    one = Submission("x", "demo", "local", "local", 1, "cpu", None, None, sent)
+    assert list(queues.ask([one], tmp_path).live()) == [str(child.pid)]
+    queues.cancel("local", [str(child.pid)])
+    assert child.wait(10) != 0
+    assert not queues.ask([one], tmp_path).live()
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_submission_comes_back_from_its_file_and_a_torn_one_is_passed_over(tmp_path):
+    kept = submission(j7=["a", "b"], j8=["c"])
+    kept.failures = {"a": "2026-01-01T00:00:00+00:00"}
+    save(tmp_path, kept)
+    torn = folder_of(tmp_path, "torn") / "submission.json"
+    torn.parent.mkdir(parents=True)
+    torn.write_text('{"schema": 1, "arr')
+    assert load_submissions(tmp_path) == [kept]
+    assert [job for job, _, _ in kept.tasks()] == ["7_0", "7_1", "8"]
+    assert [array.base for array in kept.arrays] == ["7", "8"]
+
+
+def test_cancelled_runs_are_named_in_the_submissions_folder(tmp_path):
+    cancel_run(tmp_path, "one", "abc")
+    assert cancelled_runs(folder_of(tmp_path, "one")) == {"abc"}
+    assert cancelled_runs(folder_of(tmp_path, "two")) == set()
+    assert os.listdir(folder_of(tmp_path, "one")) == ["cancelled"]

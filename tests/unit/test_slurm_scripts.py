@@ -1,0 +1,95 @@
+"""What sbatch gets, character by character where it matters."""
+
+import subprocess
+
+import pytest
+
+from slurm.profiles import Mail, Profile
+from slurm.scripts import local_executor, script, visible_gpus
+
+FULL = Profile(
+    executor="slurm",
+    partition="gpu",
+    account="me",
+    qos="long",
+    constraint="a100",
+    gres="gpu:1",
+    cpus=4,
+    memory="16GB",
+    time="8h",
+    array_parallelism=5,
+    setup=("module load cuda",),
+    environment={"NAME": "it's"},
+    mail=Mail(user="me@example.org", type="FAIL"),
+)
+
+
+@pytest.fixture
+def no_slurm(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+def lines(text: str) -> set[str]:
+    return set(text.splitlines())
+
+
+def test_every_key_of_a_profile_is_in_the_script(no_slurm, tmp_path):
+    text = script(FULL, tmp_path, "name", 12, ["7", "8_3"])
+    wanted = {
+        "--partition=gpu",
+        "--account=me",
+        "--qos=long",
+        "--constraint=a100",
+        "--gres=gpu:1",
+        "--cpus-per-task=4",
+        "--mem=16GB",
+        "--time=480",
+        "--array=0-11%5",
+        "--job-name=name",
+        "--mail-user=me@example.org",
+        "--mail-type=FAIL",
+        "--dependency=afterany:7:8_3",
+        "--signal=USR2@120",
+        "--requeue",
+        "--open-mode=append",
+        "--nodes=1",
+        "--ntasks-per-node=1",
+        f"--output={tmp_path}/%A_%a_0_log.out",
+        f"--error={tmp_path}/%A_%a_0_log.err",
+    }
+    assert {line.removeprefix("#SBATCH ") for line in lines(text) if line.startswith("#SBATCH")} == wanted
+    assert subprocess.run(["/bin/bash", "-n"], input=text, text=True, check=False).returncode == 0
+
+
+def test_the_setup_comes_before_python_and_survives_quotes(no_slurm, tmp_path):
+    text = script(FULL, tmp_path, "name", 1, [])
+    assert "--array" not in text
+    assert "--dependency" not in text
+    body = text[text.index("module load cuda") : text.index("srun")].replace("module load cuda", "")
+    shown = subprocess.run(["/bin/bash", "-c", body + 'echo "$NAME"'], capture_output=True, text=True, check=True)
+    assert shown.stdout == "it's\n"
+    (command,) = [line for line in text.splitlines() if line.startswith("srun")]
+    assert "--cpus-per-task=4" in command  # srun does not take it from sbatch since Slurm 22.05
+    assert command.endswith(f"-m submitit.core._submit {tmp_path}")
+
+
+def test_jobs_find_the_code_the_data_and_the_bundle(no_slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_ROOT", "relative")
+    monkeypatch.setenv("HYDRABENCH_BUNDLE", "/shared/bundle.npz")
+    monkeypatch.chdir(tmp_path)
+    text = script(Profile(executor="slurm"), tmp_path, "name", 1, [])
+    assert f"export DATA_ROOT={tmp_path}/relative" in lines(text)
+    assert "export HYDRABENCH_BUNDLE=/shared/bundle.npz" in lines(text)
+    assert any(line.startswith("export PYTHONPATH=/") for line in lines(text))
+
+
+def test_short_jobs_are_told_to_stop_in_time(no_slurm, tmp_path):
+    profile = Profile(executor="slurm", time="1m", job_minutes=1)
+    assert "#SBATCH --signal=USR2@20" in lines(script(profile, tmp_path, "name", 1, []))
+
+
+def test_local_jobs_get_gpus_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert visible_gpus() == [2, 5]
+    profile = Profile(executor="local", gres="gpu:1", processes=3)
+    assert [local_executor(profile, tmp_path, n).parameters["visible_gpus"] for n in range(3)] == [[2], [5], [2]]

@@ -1,0 +1,154 @@
+"""Verdicts: the test behind them, every state, the summary, the exit code, and the page that is made of them."""
+
+import json
+import math
+
+import pytest
+from scipy.stats import ttest_1samp, ttest_ind_from_stats
+
+from benchmark.outline import load_outline
+from benchmark.selection import Selection
+from benchmark.stores import Stores
+from benchmark.study import load_grid
+from benchmark.verdicts import judge_study, reproduction
+from results.records import write_record
+from results.store import CHECKOUT
+from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, welch
+
+SPREAD = (-1.0, -0.5, 0.0, 0.5, 1.0)
+BASELINE = {5: 31.37, 10: 38.09, 20: 47.50, 30: 53.19, 50: 58.84}
+
+
+@pytest.fixture
+def judge(store, make_record):
+    """Plants `seeds` records of table1 around a mean per (method, size) on ciFAIR-10, and judges those cells."""
+
+    def plant(means: dict, seeds: int = 5, **axes: object) -> dict:
+        methods, sizes = {m for m, _ in means}, {n for _, n in means}
+        picked = {"datasets": ("cifair10",), "methods": tuple(methods), "samples_per_class": tuple(sizes)} | axes
+        selection = Selection(**picked)
+        for cell in load_grid("table1", selection).cells:
+            mean = means.get((cell.row, cell.samples_per_class))
+            for run, away in zip(cell.runs[:seeds], SPREAD, strict=False):
+                if mean is not None:
+                    write_record(store / run.path, make_record(run, mean + away))
+        verdict = judge_study(load_outline("table1", selection), Stores(store, alone=True).records())
+        return {(cell.method, cell.samples_per_class): cell for cell in verdict.cells} | {"all": verdict}
+
+    return plant
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+@pytest.mark.parametrize(("std", "theirs"), [(0.5, 3.28), (2.0, 0.1), (0.0, 1.0), (1.0, 0.0)])
+@pytest.mark.parametrize("difference", [0.0, 0.3, -4.0])
+def test_p_is_that_of_scipy(n, std, theirs, difference):
+    expected = ttest_ind_from_stats(30 + difference, std, n, 30, theirs, PAPER_SEEDS, equal_var=False).pvalue
+    assert welch(30 + difference, std, n, 30, theirs) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_mean_without_spread_is_tested_as_exact():
+    values = [9.1, 9.9, 9.4]
+    expected = ttest_1samp(values, 9.0).pvalue
+    assert welch(sum(values) / 3, math.sqrt(0.49 / 3), 3, 9.0, math.nan) == pytest.approx(expected, rel=1e-9)
+
+
+def test_p_at_the_edges():
+    assert math.isnan(welch(30, math.nan, 1, 30, 1))
+    assert math.isnan(welch(30, 1, 5, math.nan, math.nan))
+    assert welch(30, 0, 5, 30, 0) == 1
+    assert welch(30, 0, 5, 31, 0) == 0
+
+
+def test_match_and_off(judge):
+    found = judge({("baseline", 5): 32.0, ("baseline", 50): 55.0})
+    assert found["baseline", 5].state == "match"
+    assert found["baseline", 50].state == "off"
+    cell = found["baseline", 50]
+    assert (cell.published, cell.published_std, cell.ours, cell.n) == (58.84, 0.82, 55.0, 5)
+    assert cell.difference == pytest.approx(55 - 58.84)
+    spread = math.sqrt(0.625 / 5 + 0.82**2 / 5)
+    assert cell.z == pytest.approx((55 - 58.84) / spread)
+    assert cell.p < 0.05
+
+
+def test_fewer_seeds_than_the_study_are_incomplete(judge):
+    assert judge({("baseline", 5): 32.0}, seeds=4)["baseline", 5].state == "incomplete"
+
+
+def test_asking_for_fewer_seeds_does_not_complete_a_cell(judge, store):
+    judge({("baseline", 5): 32.0})
+    asked = Selection(datasets=("cifair10",), methods=("baseline",), samples_per_class=(5,), seeds=(0, 1, 2))
+    (cell,) = judge_study(load_outline("table1", asked), Stores(store, alone=True).records()).cells
+    assert (cell.n, cell.state) == (3, "incomplete")
+
+
+def test_a_stand_in_is_never_a_match(judge):
+    found = judge({("baseline", 5): 32.0, ("baseline", 50): 55.0}, datasets=("cifar10-dedup",))
+    assert (found["baseline", 5].state, found["baseline", 50].state) == ("stand-in match", "stand-in off")
+    assert found["all"].exit_code() == 3
+
+
+def test_another_preset_and_a_changed_one_are_not_compared(judge):
+    assert judge({("baseline", 5): 31.4}, preset="quick")["baseline", 5].state == "other preset"
+    changed = judge({("baseline", 5): 31.4}, settings=("protocol.epochs=1",))
+    assert changed["baseline", 5].state == "other preset"
+
+
+def test_what_is_not_run_and_what_nobody_published(judge):
+    found = judge({("baseline", 5): 31.4, ("mixup", 5): None, ("mixup(alpha=0.2)", 5): 31.0})
+    assert found["mixup", 5].state == "not run"
+    assert found["mixup(alpha=0.2)", 5].state == "nothing published"
+
+
+def test_the_summary_line(judge):
+    means = {("baseline", size): mean for size, mean in BASELINE.items()} | {
+        ("mixup", 5): None,
+        ("baseline", 100): 50.0,
+    }
+    verdict = judge(means)["all"]
+    assert verdict.summary() == "6 of 12 cells run at paper preset, 5 match, 1 off"
+    assert sum(verdict.counts().values()) == 12
+
+
+def _verdict(*states: str) -> TableVerdict:
+    cell = dict.fromkeys(Verdict.__dataclass_fields__, None)
+    return TableVerdict("", Scope("paper", True, 5), tuple(Verdict(**cell | {"state": state}) for state in states))
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        (["match", "match"], 0),
+        (["match", "nothing published"], 0),
+        (["match", "off", "not run"], 1),
+        (["match", "not run"], 3),
+        (["match", "incomplete"], 3),
+        (["stand-in match"], 3),
+        (["stand-in off"], 3),
+        (["nothing published"], 3),
+        ([], 3),
+    ],
+)
+def test_exit_codes(states, code):
+    assert _verdict(*states).exit_code() == code
+
+
+def test_the_verb_prints_json_alone_and_ends_with_its_code(hydrabench, judge):
+    judge({("baseline", 5): 20.0})
+    done = hydrabench("verdict", "table1", "--method", "baseline", "--dataset", "cifair10", "--format", "json")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)["table1"]
+    assert answer["summary"] == "1 of 6 cells run at paper preset, 0 match, 1 off"
+    assert [cell["state"] for cell in answer["cells"]] == ["off"] + ["not run"] * 5
+    assert set(answer["cells"][0]) == set(Verdict.__dataclass_fields__)
+
+
+def test_an_unknown_study_gets_near_names(hydrabench):
+    done = hydrabench("verdict", "tabel1")
+    assert done.returncode == 2
+    assert "table1" in done.stderr
+
+
+def test_the_committed_page_is_what_committed_records_give(tmp_path):
+    """After a change of records, studies or wording: make reproduction."""
+    assert (CHECKOUT / "results" / "REPRODUCTION.md").read_text() == reproduction(Stores(tmp_path))
