@@ -20,8 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 class Bench:
     """The command line on one store, in this process: torch is imported once."""
 
-    def __init__(self, store: Path, *selection: str):
-        self.store, self.selection = store, selection
+    def __init__(self, store: Path, slow: Path, *selection: str):
+        self.store, self.slow, self.selection = store, slow, selection
 
     def __call__(self, verb: str, *arguments: str) -> Result:
         """A verb that takes a study and selectors."""
@@ -34,6 +34,10 @@ class Bench:
         answer = self("submit", "--profile", profile, "--yes", *arguments)
         assert answer.exit_code == 0, answer.output + repr(answer.exception)
         return answer.output
+
+    def hurry(self) -> None:
+        """Ends the dawdling of the slow profiles, so that a test waits only for what it looks at."""
+        self.slow.unlink()
 
     def status(self) -> dict:
         answer = self("status", "--format", "json")
@@ -87,12 +91,12 @@ def require_same_bits(bench: Bench, other: Path, workers: int = 1) -> None:
         assert ours.environment.threads == record.environment.threads
 
 
-def wait_for_log(bench: Bench, text: str, count: int = 1) -> None:
+def wait_for_log(bench: Bench, text: str, count: int = 1, seconds: float = 300) -> None:
     def found():
         logs = "".join(path.read_text() for path in bench.store.rglob("run.log"))
         return True if logs.count(text) >= count else None
 
-    wait_for(found, 300, lambda: (bench.status(), [p.read_text() for p in bench.store.rglob("*log.err")]))
+    wait_for(found, seconds, lambda: (bench.status(), [p.read_text() for p in bench.store.rglob("*log.err")]))
 
 
 def wait_for_progress(bench: Bench, steps: int) -> None:

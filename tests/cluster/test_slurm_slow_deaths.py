@@ -6,10 +6,10 @@ import subprocess
 
 import psutil
 import pytest
-from clusterbench import CHECKOUT, job_ids, require_same_bits, slurm, starts, wait_for, wait_for_progress
+from clusterbench import CHECKOUT, job_ids, require_same_bits, slurm, starts, wait_for, wait_for_log, wait_for_progress
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
-LONG = 120  # epochs of 6 steps
+LONG = 60  # epochs of 6 steps of half a second, until the test lets it hurry
 
 
 def slurm_processes(name: str, text: str) -> list[psutil.Process]:
@@ -25,10 +25,12 @@ def test_a_dead_slurmstepd(bench, tmp_path):
     sweep = bench("test-slow", epochs=LONG)
     sweep.submit("slow")
     (job,) = job_ids(sweep)
-    wait_for_progress(sweep, 20)
+    wait_for_progress(sweep, 5)
     for process in slurm_processes("slurmstepd", f"[{job}."):
         process.send_signal(signal.SIGKILL)
-    assert sweep.settled(500)["done"] == 1
+    wait_for_log(sweep, " starts", 2, seconds=500)
+    sweep.hurry()
+    assert sweep.settled(100)["done"] == 1
     assert starts(sweep) == 2
     require_same_bits(sweep, tmp_path / "other")
 
@@ -38,12 +40,13 @@ def test_a_dead_node(bench, cluster, tmp_path):
     sweep = bench("test-slow", epochs=2 * LONG)
     sweep.submit("slow")
     (job,) = job_ids(sweep)
-    wait_for_progress(sweep, 20)
+    wait_for_progress(sweep, 5)
     node = slurm("squeue", "-h", "-o", "%N", "-j", job).strip()
     os.kill(int((cluster / "pid" / f"slurmd-{node}.pid").read_text()), signal.SIGKILL)
     wait_for(
         lambda: True if "NODE_FAIL" in slurm("sacct", "-X", "-D", "-n", "-P", "-o", "State", "-j", job) else None, 200
     )
+    sweep.hurry()
     sweep.wait(lambda s: s["done"] == 1, 300)
     subprocess.run([CHECKOUT / "slurm" / "dev-cluster", "up"], check=True, capture_output=True)
     sweep.settled(300)

@@ -22,7 +22,7 @@ from results.index import load_records
 from results.store import FAILURE, read_json
 
 pytestmark = pytest.mark.usefixtures("cluster")
-LONG = 12  # epochs of 6 steps; a step takes a quarter of a second where the profile says so
+LONG = 30  # epochs of 6 steps: a minute and a half in a slow profile, until the test lets it hurry
 STEPS = "checkpoint at step"
 
 
@@ -47,9 +47,10 @@ def test_a_sweep_with_artifacts_finishes_is_not_sent_twice_and_equals_run(bench,
 def test_preemption_stops_at_a_checkpoint_and_goes_on(bench, tmp_path):
     sweep = bench("test-slow", epochs=LONG)
     sweep.submit("low")
-    wait_for_progress(sweep, 20)
+    wait_for_progress(sweep, 5)
     slurm("sbatch", "--partition=main", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 2")
     wait_for_log(sweep, STEPS)
+    sweep.hurry()
     assert sweep.settled()["done"] == 1
     assert [entry.record().resumed for entry in load_records([sweep.store])] == [1]
     states = slurm("sacct", "-X", "-D", "-n", "-P", "-o", "State", "-j", job_ids(sweep)[0]).split("\n")
@@ -58,9 +59,11 @@ def test_preemption_stops_at_a_checkpoint_and_goes_on(bench, tmp_path):
 
 
 def test_a_time_limit_is_no_end(bench, tmp_path):
-    """A minute of work, in jobs of one minute that are told to stop 20 s before its end or up to 30 s later."""
-    sweep = bench("test-slow", epochs=3 * LONG)
+    """More than a minute of work, in jobs of one minute: told to stop 20 s before its end or up to 30 s later."""
+    sweep = bench("test-slow", epochs=LONG)
     sweep.submit("minute")
+    wait_for_log(sweep, STEPS)
+    sweep.hurry()
     assert sweep.settled(300)["done"] == 1
     (entry,) = load_records([sweep.store])
     assert entry.record().resumed >= 1
@@ -70,16 +73,16 @@ def test_a_time_limit_is_no_end(bench, tmp_path):
 def test_requeued_by_hand_then_killed_then_submitted_again(bench, tmp_path):
     sweep = bench("test-slow", epochs=LONG)
     sweep.submit("slow")
-    wait_for_progress(sweep, 20)
+    wait_for_progress(sweep, 5)
     slurm("scontrol", "requeue", job_ids(sweep)[0])
     wait_for_log(sweep, STEPS)
     wait_for_log(sweep, "starts", 2)
-    wait_for_progress(sweep, 20)
     (job,) = processes(sweep, "job")
     job.kill()
     status = sweep.wait(lambda s: s["missing"] == 1)
     assert any("FAILED: submit again" in note for note in status["notes"]), status
     assert "1 runs in 1 jobs" in sweep.submit("slow")
+    sweep.hurry()
     assert sweep.settled()["done"] == 1
     assert [entry.record().resumed >= 1 for entry in load_records([sweep.store])] == [True]
     require_same_bits(sweep, tmp_path / "other")
@@ -88,9 +91,10 @@ def test_requeued_by_hand_then_killed_then_submitted_again(bench, tmp_path):
 def test_a_killed_worker_fails_its_run_alone_and_retry_mends_it(bench, tmp_path):
     sweep = bench("test-slow,baseline", epochs=LONG)
     sweep.submit("slow")
-    wait_for_progress(sweep, 20)
+    wait_for_progress(sweep, 5)
     (worker,) = processes(sweep, "worker")
     os.kill(worker.pid, signal.SIGKILL)
+    sweep.hurry()
     status = sweep.settled()
     assert (status["done"], status["failed"]) == (1, 1)
     assert "nothing to submit" in sweep.submit("slow")
@@ -135,7 +139,7 @@ def test_gpus_are_asked_for_counted_and_shared(bench):
 def test_cancel_ends_a_study_or_one_run_of_a_job(bench):
     sweep = bench("test-slow", seeds="0-2", epochs=LONG)
     sweep.submit("slow")
-    wait_for_progress(sweep, 10)
+    wait_for_progress(sweep, 5)
     (running,) = (path.parent.name.rsplit("-")[-1] for path in sweep.store.rglob("progress.json"))
     assert "cancelled" in sweep.plain("cancel", running[:8]).output
     status = sweep.wait(lambda s: s["runs"][running] == "missing" and s["running"] == 1)
@@ -148,7 +152,7 @@ def test_cancel_ends_a_study_or_one_run_of_a_job(bench):
 def test_dead_daemons_that_come_back_disturb_nothing(bench, cluster, tmp_path):
     sweep = bench("test-slow", epochs=LONG)
     sweep.submit("slow")
-    wait_for_progress(sweep, 10)
+    wait_for_progress(sweep, 5)
     (job,) = job_ids(sweep)
     node = slurm("squeue", "-h", "-o", "%N", "-j", job).strip()
     for daemon in ("slurmctld", f"slurmd-{node}"):
@@ -157,6 +161,7 @@ def test_dead_daemons_that_come_back_disturb_nothing(bench, cluster, tmp_path):
     assert status["running"] == 1
     assert any("does not answer" in note for note in status["notes"])
     subprocess.run([CHECKOUT / "slurm" / "dev-cluster", "up"], check=True, capture_output=True)
+    sweep.hurry()
     assert sweep.settled()["done"] == 1
     assert starts(sweep) == 1
     require_same_bits(sweep, tmp_path / "other")
