@@ -91,12 +91,12 @@ def require_same_bits(bench: Bench, other: Path, workers: int = 1) -> None:
         assert ours.environment.threads == record.environment.threads
 
 
-def wait_for_log(bench: Bench, text: str, count: int = 1, seconds: float = 300) -> None:
+def wait_for_log(bench: Bench, text: str, count: int = 1) -> None:
     def found():
         logs = "".join(path.read_text() for path in bench.store.rglob("run.log"))
         return True if logs.count(text) >= count else None
 
-    wait_for(found, seconds, lambda: (bench.status(), [p.read_text() for p in bench.store.rglob("*log.err")]))
+    wait_for(found, 300, lambda: (bench.status(), [p.read_text() for p in bench.store.rglob("*log.err")]))
 
 
 def wait_for_progress(bench: Bench, steps: int) -> None:
