@@ -23,8 +23,8 @@ def slurm_processes(name: str, text: str) -> list[psutil.Process]:
 def test_a_dead_slurmstepd(bench, tmp_path):
     """Slurm says NODE_FAIL and queues the job again; the orphan stops at a checkpoint, and the new start goes on.
 
-    The srun of the first start lives on as well. Slurm gives both starts one id, so that, at an unlucky moment, it takes
-    the new step for its own and cancels it: then the job ends FAILED, and the next submit goes on.
+    The srun of the first start lives on as well. Slurm gives both starts one id, so that at an unlucky moment it
+    takes the new step for its own and cancels it: then the job ends FAILED, and the next submit goes on.
     """
     sweep = bench("test-slow", epochs=LONG)
     sweep.submit("slow")
