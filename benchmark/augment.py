@@ -27,7 +27,7 @@ from datasets.batches import normalise, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 from methods.base import Method, Views
-from methods.mixing.family import Composer
+from methods.mixing.family import Composer, Mixing
 from methods.registry import format_method
 from methods.streams import derive, stream
 from results.store import write_atomically
@@ -93,6 +93,9 @@ def augment(subject: Subject, per_class: int, store: Path, output: Path, note: N
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise BadInput(f"{output} exists: name a folder that does not, or an empty one")
+    if subject.builds and not isinstance(subject.resolved, Mixing):
+        text = format_method(subject.method)
+        raise BadInput(f"method '{text}': images are composed by one method alone, like hydramix")
     draft = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
     ensure_built(subject, store, note)
     try:
@@ -120,10 +123,7 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[Compositi
     made = tuple(load_artifact(job, store, device) for job in subject.builds)
     task = load_task(subject, device, resolve_precision("auto", device))
     composer = subject.resolved.prepare(task, made)
-    if not isinstance(composer, Composer):
-        raise BadInput(
-            f"method '{format_method(subject.method)}': images are composed by one method alone, like hydramix"
-        )
+    assert isinstance(composer, Composer)
     indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
     maps, labels = composer.maps(task), task.labels.cpu()
     for label, name in enumerate(subject.dataset.class_names()):

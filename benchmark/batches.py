@@ -68,7 +68,7 @@ class Batches:
         images, maps = self._view(picked, self.streams.augmentation, self.streams.views)
         labels = self.task.labels[picked.to(self.task.device, non_blocking=True)]
         targets = functional.one_hot(labels, self.task.num_classes).float()
-        return Batch(images, targets, maps, lambda count: self._partners(picked, count))
+        return Batch(images, targets, maps, lambda count: self._partners(picked, count), picked)
 
     def _partners(self, picked: Tensor, count: int) -> Views:
         n, rng = self.task.samples_per_class, self.streams.mixing

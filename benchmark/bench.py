@@ -175,6 +175,16 @@ def bench_generators(device: torch.device) -> None:
             _compare_rate(batch / step, PUBLISHED_GENERATOR, 3.0, device)
 
 
+def bench_glico(device: torch.device) -> None:
+    """Prints steps/s of fitting GLICO's latents and generator at the paper preset (32 pixels, batch 128)."""
+    dataset = real_dataset()
+    (artifact,) = paper_method(dataset, "glico").needs(dataset, 5, 0)
+    building = artifact.recipe.start(paper_task(dataset, device), ())
+    building.advance()
+    step = statistics.median(seconds(building.advance, device) for _ in range(8))
+    say(f"fitting of glico, batch {artifact.recipe.batch_size}", f"{1 / step:.2f} steps/s")  # type: ignore[attr-defined]
+
+
 def _advance(training: Training, steps: int) -> None:
     for _ in range(steps):
         training.advance()
@@ -212,6 +222,7 @@ def main() -> None:
     say("training steps of the paper preset, by method", "")
     bench_methods(device)
     bench_generators(device)
+    bench_glico(device)
     bench_start()
     subprocess.run([sys.executable, "-m", "benchmark.bench_records"], check=True)
 

@@ -84,12 +84,14 @@ class Batch(NamedTuple):
 
     maps: what `Method.maps` gave, cropped and flipped along, B×H×W. partners(k): k images per image of the batch,
     drawn uniformly from its class (itself included), through the same stages with draws from the mixing stream.
+    picked: the positions of the images in `Task.images`, B, on the CPU.
     """
 
     images: Tensor
     targets: Tensor
     maps: Tensor | None = None
     partners: Callable[[int], Views] | None = None
+    picked: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from benchmark.run import Run
 from benchmark.study import Selection, load_grid
 from methods.base import Composition, Method
+from methods.glico import Glico
 from methods.mixing.family import Generated
 from results.records import Record
 
@@ -21,11 +22,14 @@ TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wr
 
 def shorten(method: Method) -> Method:
     """The method with a generator, where it has one, that is narrow and takes two steps of five images."""
+    short = {"epochs": 1, "batch_size": 5, "images_per_class": 1}
     if isinstance(method, Composition):
         return replace(method, base=shorten(method.base))
-    if not isinstance(method, Generated):
-        return method
-    return replace(method, width=4, epochs=1, batch_size=5, images_per_class=1, generator_size=32)
+    if isinstance(method, Glico):
+        return replace(method, hidden=8, **short)
+    if isinstance(method, Generated):
+        return replace(method, width=4, generator_size=32, **short)
+    return method
 
 
 @pytest.fixture(scope="session", autouse=True)

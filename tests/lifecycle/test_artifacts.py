@@ -177,6 +177,17 @@ def test_an_interrupted_building_goes_on_with_the_same_bits(store, tmp_path, sha
     assert "checkpoint.pt" not in files(store / job.path)
 
 
+@pytest.mark.parametrize("method", ["glico"])
+def test_what_methods_train_first_goes_on_with_the_same_bits(store, tmp_path, make_run, method):
+    (job,) = make_run(method).artifacts
+    assert build(job, tmp_path / "whole").state == "done"
+    assert build(job, store, stop=stop_after(1)).state == "unfinished"
+    assert build(job, store).state == "done"
+    assert read_artifact(store / job.path / ARTIFACT).resumed == 1
+    for name in (TENSORS, SAMPLES, "history.csv"):
+        assert (store / job.path / name).read_bytes() == (tmp_path / "whole" / job.path / name).read_bytes()
+
+
 def test_a_run_stopped_while_it_builds_is_unfinished_and_goes_on(store, shaky):
     run = shaky()
     assert execute(run, store, stop=stop_after(5)).state == "unfinished"

@@ -68,5 +68,8 @@ def test_augment_overwrites_nothing_and_says_what_trains_no_generator(hydrabench
     answer = hydrabench(*command, "--method", "mixup", "-o", str(tmp_path / "new"))
     assert answer.returncode == 2
     assert "method 'mixup' trains no generator" in answer.stderr
+    answer = hydrabench(*command, "--method", "glico", "-o", str(tmp_path / "new"))
+    assert answer.returncode == 2
+    assert "images are composed by one method alone" in answer.stderr
     assert not (tmp_path / "new").exists()
     assert not store.exists()

@@ -1,0 +1,75 @@
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from datasets.base import Dataset
+from datasets.registry import BadInput
+from methods.artifacts import Artifact
+from methods.base import NO_BUDGETS, Budgets, Method, Task
+from methods.latents.interpolating import Interpolating, Neighbours
+from methods.latents.perceptual import Perceptual
+from methods.latents.recipe import Fitted, LatentRecipe
+from methods.latents.slerp import Axis
+from methods.registry import register
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+@register("glico", label="GLICO", source="Azuri & Weinshall, 2021")
+@dataclass(frozen=True)
+class Glico(Method):
+    """Replaces whole batches by images drawn from between the latents of two images of a class (FIDELITY section 11).
+
+    First a latent for each training image and a generator are fitted, together with a small classifier of what is
+    drawn; then a batch is, with probability p_gen, drawn at 0.1, 0.2, 0.3 or 0.4 of the arc from each of its images
+    to another of the class. Drawn images are used as they are: crop, flip and a +augmentation act on the others.
+
+    perceptual: part of the fitting's loss; the published code's features of VGG16 (vgg) are learned on ImageNet,
+    which the papers' rule of no additional data excludes, so ChimeraMix's Laplacian pyramid (lap) stands for them.
+    slerp: along each latent's arc, or on the wrong axis as in the published code. gamma: weight of the
+    classification loss. reset_optimisers: all moments are forgotten after every epoch, as in the published code;
+    otherwise Adam long remembers the large gradients of the first classification losses, and short fittings hardly
+    learn their images. hidden (width of the first layer), epochs, batch_size, images_per_class, learning_rate (the
+    generator's) and latent_rate are None here and the preset's to spend.
+    Other than published: only the subset has latents, none are of unlabelled or test images; the last state is
+    kept, not the one of least loss; batch norm is in evaluation when images are drawn; the latents have no
+    second, small step by SGD.
+    """
+
+    p_gen: Share = 0.5
+    slerp: Axis = "per_sample"
+    perceptual: Perceptual = "lap"
+    gamma: Annotated[float, Field(ge=0)] = 0.5
+    reset_optimisers: bool = True
+    hidden: Positive | None = None
+    epochs: Positive | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    images_per_class: Positive | None = None
+    learning_rate: Rate | None = None
+    latent_rate: Rate | None = None
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        if dataset.image_size < 16 or dataset.image_size % 8:
+            size = dataset.image_size
+            raise BadInput(f"method '{self.name}': images of {size} pixels do not fit; multiples of 8 do, from 16 on")
+        return self.fill(budgets.get("latents", {}))
+
+    def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> tuple[Artifact, ...]:
+        return (Artifact(self.recipe(dataset), dataset, samples_per_class, seed),) if self.p_gen else ()
+
+    def recipe(self, dataset: Dataset) -> LatentRecipe:
+        """The recipe of latents and generator, of a resolved method."""
+        values = {name: value for name, value in self.parameters().items() if name not in ("p_gen", "slerp")}
+        if unknown := [name for name, value in values.items() if value is None]:
+            raise ValueError(f"{', '.join(unknown)}: resolve() with a preset's budgets comes first")
+        return LatentRecipe(size=dataset.image_size, **values)  # type: ignore[arg-type]
+
+    def prepare(self, task: Task, made: tuple[object, ...]) -> Method:
+        if not made:  # p_gen is 0
+            return self
+        (fitted,) = made
+        assert isinstance(fitted, Fitted)
+        return Interpolating(self, task, fitted, Neighbours(task))
