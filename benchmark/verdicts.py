@@ -56,7 +56,7 @@ def _table(cells: Iterable[Verdict], escape: Callable[[str], str], form: str) ->
 def _line(cell: Verdict, escape: Callable[[str], str]) -> list[str]:
     dataset = cell.dataset if cell.dataset == cell.published_dataset else f"{cell.dataset} for {cell.published_dataset}"
     numbers = [_spread(cell.published, cell.published_std), _spread(cell.ours, cell.std), str(cell.n)]
-    compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show(cell.p, ".3f")]
+    compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show_p(cell.p)]
     names = [escape(dataset), escape(cell.method), str(cell.samples_per_class)]
     return [*names, *numbers, *compared, cell.state]
 
@@ -67,6 +67,10 @@ def _spread(mean: float | None, std: float | None) -> str:
 
 def _show(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
+
+
+def _show_p(value: float | None) -> str:
+    return "<0.001" if value is not None and value < 0.001 else _show(value, ".3f")
 
 
 def reproduction(stores: Stores) -> str:
