@@ -32,6 +32,7 @@ PUBLISHED_METHODS = {"chimeramix-seg": (31.5, 1.5), "chimeramix-grid": (36.1, 1.
 PUBLISHED_GENERATOR = 10.1  # pairs/s there, chimeramix-seg
 _STEPS = 25
 _MIXED_STEPS = 24
+_SCATTERED = 128  # images: a batch of the paper
 
 FIRST_STEP = """
 import sys, time
@@ -108,7 +109,8 @@ def paper_training(dataset: Dataset, name: str, device: torch.device) -> Trainin
     task, method = paper_task(dataset, device), paper_method(dataset, name)
     recipes = [artifact.recipe for artifact in method.needs(dataset, task.samples_per_class, task.seed)]
     made = tuple(recipe.load(recipe.start(task, ()).tensors(), device) for recipe in recipes)
-    return Training(task, method.prepare(task, made), resolve_protocol("paper", dataset, {}))
+    own = method.protocol(len(task.images), resolve_budgets("paper", dataset))
+    return Training(task, method.prepare(task, made), resolve_protocol("paper", dataset, own))
 
 
 def bench_training(device: torch.device) -> None:
@@ -152,7 +154,8 @@ def bench_methods(device: torch.device) -> None:
             training = paper_training(real_dataset(), name, device)
             training.advance()
             steps = _MIXED_STEPS if name in PUBLISHED_METHODS else 8
-            rate = training.protocol.batch_size * steps / seconds(partial(_advance, training, steps), device)
+            images = steps * training.images_seen / training.steps
+            rate = images / seconds(partial(_advance, training, steps), device)
             say(f"  {name}", f"{rate:.1f} images/s")
             if name in PUBLISHED_METHODS:
                 theirs, target = PUBLISHED_METHODS[name]
@@ -183,6 +186,32 @@ def bench_glico(device: torch.device) -> None:
     building.advance()
     step = statistics.median(seconds(building.advance, device) for _ in range(8))
     say(f"fitting of glico, batch {artifact.recipe.batch_size}", f"{1 / step:.2f} steps/s")  # type: ignore[attr-defined]
+
+
+def bench_scattering(device: torch.device) -> None:
+    """Prints images/s of the scattering transform and its gradients, and of kymatio's on the same images.
+
+    Ours has gradients of images and filters, kymatio's of images alone.
+    """
+    from methods.scattering.filters import Wavelets
+    from methods.scattering.transform import Scattering
+
+    images = torch.randn(_SCATTERED, 3, 32, 32, device=device, requires_grad=True)
+    ours = partial(_differentiate, Scattering(Wavelets()).to(device), images)
+    try:
+        from kymatio import Scattering2D
+    except ImportError as error:
+        say("scattering transform against kymatio's", f"skipped: {error}")
+        return
+    theirs = partial(_differentiate, Scattering2D(J=2, shape=(32, 32), L=8, frontend="torch").to(device), images)
+    times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(5)]  # in turn: other work slows both
+    best, reference = map(min, zip(*times, strict=True))
+    say("scattering transform of 32×32 images, forward and backward", f"{_SCATTERED / best:.0f} images/s")
+    say(f"  kymatio's: {_SCATTERED / reference:.0f}; ratio (target at least 1)", f"{reference / best:.2f}")
+
+
+def _differentiate(transform: torch.nn.Module, images: torch.Tensor) -> None:
+    transform(images).sum().backward()
 
 
 def _advance(training: Training, steps: int) -> None:
@@ -223,6 +252,7 @@ def main() -> None:
     bench_methods(device)
     bench_generators(device)
     bench_glico(device)
+    bench_scattering(device)
     bench_start()
     subprocess.run([sys.executable, "-m", "benchmark.bench_records"], check=True)
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmark.run import Build, Run
-from datasets.base import Dataset, registry
+from datasets.base import registry
 from results.artifacts import ArtifactRecord
 from results.index import Entry
 
@@ -94,14 +94,17 @@ def _images(job: Run | Build) -> int:
 
 def _flops(job: Run | Build) -> float:
     """Floating-point operations per shown image."""
-    return job.artifact.recipe.flops() if isinstance(job, Build) else _training_flops(job.protocol.network, job.dataset)
+    if isinstance(job, Build):
+        return job.artifact.recipe.flops()
+    channels, size = job.method.classifier_input(job.dataset.image_size)
+    return _training_flops(job.protocol.network, job.dataset.num_classes, size, channels)
 
 
 @lru_cache(maxsize=64)
-def _training_flops(network: str, dataset: Dataset) -> float:
+def _training_flops(network: str, num_classes: int, size: int, channels: int) -> float:
     from benchmark.nets import forward_flops
 
-    return _BACKWARD * forward_flops(network, dataset.num_classes, dataset.image_size)
+    return _BACKWARD * forward_flops(network, num_classes, size, channels)
 
 
 def _family(name: str) -> str:

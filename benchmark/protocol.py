@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from benchmark.config import Config, load_named
 from datasets.base import Dataset, named_datasets, registry
 from datasets.registry import BadInput, unknown
-from methods.base import hashed_fields
+from methods.base import AsBefore, hashed_fields
 
 PRESETS = Path(__file__).parent / "presets"
 _LARGE = 64  # pixels; wider images get the preset's `large` protocol
@@ -26,6 +26,7 @@ class Protocol(Config):
     network: wrn-<depth>-<width>, timm/<name> or torchvision/<name>; dropout: of wrn alone.
     images_per_class: an epoch shows every image max(images_per_class // samples_per_class, 1) times.
     padding: pixels by which a crop may leave the image. precision: `auto` is bf16 where the hardware has it.
+    schedule: of learning_rate, which is the highest; `onecycle` also lets momentum dip (benchmark/schedule.py).
     """
 
     network: str
@@ -38,6 +39,8 @@ class Protocol(Config):
     weight_decay: Annotated[float, Field(ge=0)]
     padding: Annotated[int, Field(ge=0)]
     precision: Literal["auto", "fp32", "bf16", "fp16"]
+    nesterov: Annotated[bool, AsBefore(True)] = True
+    schedule: Annotated[Literal["cosine", "onecycle"], AsBefore("cosine")] = "cosine"
 
     def identity(self) -> dict[str, object]:
         """What enters a run's key."""
@@ -77,7 +80,8 @@ FieldName = Annotated[str, AfterValidator(_known_field)]
 class Preset(Config):
     """How much is spent: protocols for small (up to 64 pixels) and large images, then changes by dataset.
 
-    budgets: by kind of artifact, values for the method parameters that are None, in the same layers.
+    budgets: by kind of artifact, values for the method parameters that are None, in the same layers; `scattering`
+    is what that method's own protocol becomes.
     """
 
     description: str
@@ -101,7 +105,7 @@ def preset_names() -> list[str]:
 
 
 def resolve_protocol(preset: str, dataset: Dataset, changes: dict[str, object]) -> Protocol:
-    """The protocol of `preset` on `dataset`, with `changes` (from --set protocol.field=value) on top."""
+    """The protocol of `preset` on `dataset`, with `changes` (a method's, then --set protocol.field=value) on top."""
     values = {"padding": dataset.image_size // 8} | _layered(load_preset(preset).protocols, dataset)
     return make_protocol(values | changes, f"preset {preset}")
 

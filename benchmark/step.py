@@ -1,11 +1,12 @@
 """One update of the network: forward in mixed precision, backward, SGD."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
 from benchmark.protocol import Protocol
+from benchmark.schedule import Rates
 from methods.base import Batch
 from methods.precision import autocast
 
@@ -13,26 +14,32 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 class Update:
-    """Forward, backward and optimiser step of one batch; Nesterov SGD with weight decay on all parameters."""
+    """Forward, backward and optimiser step of one batch; SGD with weight decay on all parameters but `undecayed`."""
 
     def __init__(
-        self, network: nn.Module, criterion: Criterion, protocol: Protocol, precision: str, device: torch.device
+        self,
+        network: nn.Module,
+        criterion: Criterion,
+        protocol: Protocol,
+        precision: str,
+        device: torch.device,
+        undecayed: Iterable[nn.Parameter] = (),
     ):
         self.network, self.criterion, self.precision, self.device = network, criterion, precision, device
         self.optimiser = torch.optim.SGD(
-            network.parameters(),
+            _groups(network, undecayed),
             lr=protocol.learning_rate,
             momentum=protocol.momentum,
-            nesterov=protocol.momentum > 0,
+            nesterov=protocol.nesterov and protocol.momentum > 0,
             weight_decay=protocol.weight_decay,
             fused=True,
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
-    def __call__(self, batch: Batch, learning_rate: float) -> Tensor:
+    def __call__(self, batch: Batch, rates: Rates) -> Tensor:
         """Updates the network; returns the loss as a scalar on the device, without waiting for it."""
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"], group["momentum"] = rates
         self.optimiser.zero_grad(set_to_none=True)
         with autocast(self.precision, self.device):
             logits = self.network(batch.images)
@@ -48,3 +55,11 @@ class Update:
     def restore(self, state: dict) -> None:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
+
+
+def _groups(network: nn.Module, undecayed: Iterable[nn.Parameter]) -> list[dict]:
+    """The network's parameters as the optimiser takes them, those without weight decay apart."""
+    free = {id(parameter) for parameter in undecayed}
+    decayed = [parameter for parameter in network.parameters() if id(parameter) not in free]
+    rest = [parameter for parameter in network.parameters() if id(parameter) in free]
+    return [{"params": decayed}, *([{"params": rest, "weight_decay": 0.0}] if rest else [])]

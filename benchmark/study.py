@@ -166,8 +166,10 @@ def _cell(
     method = settings.apply_to_method(method)
     runs: tuple[Run, ...] = ()
     if method.available:
-        protocol = resolve_protocol(preset, dataset, settings.protocol)
-        resolved, row = method.resolve(dataset, resolve_budgets(preset, dataset)), format_method(method)
+        budgets = resolve_budgets(preset, dataset)
+        resolved, row = method.resolve(dataset, budgets), format_method(method)
+        own = resolved.protocol(size * dataset.num_classes, budgets)
+        protocol = resolve_protocol(preset, dataset, own | settings.protocol)
         runs = tuple(Run(dataset, size, resolved, seed, protocol, row, preset) for seed in seeds)
     return Cell(dataset, method, size, place, runs)
 

@@ -1,6 +1,5 @@
 """The one training loop."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from torch import nn
 from benchmark.batches import Batches
 from benchmark.nets import build_network
 from benchmark.protocol import Protocol
+from benchmark.schedule import Rates, rates
 from benchmark.seeding import Streams, global_state, restore_global_state
 from benchmark.step import Update
 from methods.base import Method, Task
@@ -59,11 +59,13 @@ class Training:
         self.task, self.method, self.protocol = task, method, protocol
         streams = Streams(task.seed)
         streams.start_network()
-        classifier = build_network(protocol.network, task.num_classes, protocol.dropout)
+        channels, _ = method.classifier_input(task.images.shape[1])
+        classifier = build_network(protocol.network, task.num_classes, protocol.dropout, channels)
         network = method.network(classifier).to(task.device)
         self.network: nn.Module = network.to(memory_format=torch.channels_last)
         streams.start_training()
-        self.update = Update(self.network, method.criterion, protocol, task.precision, task.device)
+        undecayed = method.undecayed(self.network)
+        self.update = Update(self.network, method.criterion, protocol, task.precision, task.device, undecayed)
         self.batches = Batches(task, method, protocol, streams)
         self.step, self.steps = 0, protocol.steps(task.samples_per_class, task.num_classes)
         self.history = LossHistory(self.steps)
@@ -73,16 +75,16 @@ class Training:
         """Training images of the whole training, each as often as it is shown."""
         return self.protocol.epochs * len(self.task.images) * self.protocol.repeats(self.task.samples_per_class)
 
-    def learning_rate(self) -> float:
-        """Cosine from the protocol's rate to 0 over all steps, without warm-up."""
-        return self.protocol.learning_rate * 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
+    def rates(self) -> Rates:
+        """The optimiser's rates of the next step."""
+        return rates(self.protocol, self.step, self.steps)
 
     def advance(self) -> None:
         """One step of training; raises Diverged when the losses since the last line are not all finite."""
         self.network.train()
-        loss = self.update(self.batches.next(self.steps - self.step), self.learning_rate())
+        loss = self.update(self.batches.next(self.steps - self.step), self.rates())
         self.step += 1
-        self.history.add(self.step, self.learning_rate(), {"loss": loss})
+        self.history.add(self.step, self.rates().learning_rate, {"loss": loss})
 
     def state(self) -> dict[str, object]:
         """Everything needed to go on with the same bits."""

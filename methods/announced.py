@@ -14,7 +14,6 @@ class Announced(Method):
 
 
 for _name, _label, _source in [
-    ("scattering", "Scattering", "Gauthier et al., 2022"),
     ("supermix", "SuperMix", "Dabouei et al., 2021"),
 ]:
     register(_name, label=_label, source=_source)(type(_label, (Announced,), {"__doc__": Announced.__doc__}))

@@ -1,6 +1,6 @@
 """The contract of a method: hooks with defaults, called by the training loop in the order written here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -115,6 +115,13 @@ class Method:
         """The method with every parameter that depends on the dataset or the preset's budgets filled in."""
         return self
 
+    def protocol(self, images: int, budgets: Budgets = NO_BUDGETS) -> dict[str, object]:
+        """What a resolved method puts in the place of the preset's protocol, by field; --set still wins.
+
+        images: of the training subset; budgets: the preset's.
+        """
+        return {}
+
     def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> "tuple[Artifact, ...]":
         """The artifacts that a resolved method's run uses; runs whose artifacts are equal share them."""
         return ()
@@ -130,9 +137,17 @@ class Method:
         """A map per training image (like its segmentation), N×H×W, to be cropped and flipped along with it."""
         return None
 
+    def classifier_input(self, image_size: int) -> tuple[int, int]:
+        """Channels, and pixels along a side, of what the protocol's classifier gets from the method's `network`."""
+        return 3, image_size
+
     def network(self, classifier: nn.Module) -> nn.Module:
-        """The network to train, given the protocol's classifier (images -> logits)."""
+        """The network to train (images -> logits), given the protocol's classifier."""
         return classifier
+
+    def undecayed(self, network: nn.Module) -> Iterable[nn.Parameter]:
+        """Which parameters of the network are trained without weight decay."""
+        return ()
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Automatic augmentation of whole uint8 images, B×H×W×C, before the crop."""
@@ -210,6 +225,9 @@ class Composition(Method):
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> "Composition":
         return Composition(self.base.resolve(dataset, budgets), self.augmentation.resolve(dataset, budgets))
 
+    def protocol(self, images: int, budgets: Budgets = NO_BUDGETS) -> dict[str, object]:
+        return self.base.protocol(images, budgets)
+
     def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> "tuple[Artifact, ...]":
         return self.base.needs(dataset, samples_per_class, seed)
 
@@ -219,8 +237,14 @@ class Composition(Method):
     def maps(self, task: Task) -> Tensor | None:
         return self.base.maps(task)
 
+    def classifier_input(self, image_size: int) -> tuple[int, int]:
+        return self.base.classifier_input(image_size)
+
     def network(self, classifier: nn.Module) -> nn.Module:
         return self.base.network(classifier)
+
+    def undecayed(self, network: nn.Module) -> Iterable[nn.Parameter]:
+        return self.base.undecayed(network)
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return self.augmentation.transform(images, rng)

@@ -6,43 +6,51 @@ import re
 import torch
 from torch import nn
 
+from benchmark.nets.scattering_wrn import ScatteringWideResNet
 from benchmark.nets.wide_resnet import WideResNet
 from datasets.registry import BadInput
 
 _WRN = re.compile(r"wrn-(\d+)-(\d+)")
+_SCATTERING_WRN = re.compile(r"scattering-wrn-([1-9]\d*)")
 
 
-def build_network(name: str, num_classes: int, dropout: float) -> nn.Module:
-    """A randomly initialised classifier: N×3×H×W normalised floats -> N×num_classes logits.
+def build_network(name: str, num_classes: int, dropout: float, channels: int = 3) -> nn.Module:
+    """A randomly initialised classifier: N×channels×H×W normalised floats -> N×num_classes logits.
 
-    name: wrn-<depth>-<width> (with `dropout`), timm/<name> or torchvision/<name> (their own defaults).
-    Raises BadInput for a name that none of the three has.
+    name: wrn-<depth>-<width> (with `dropout`), scattering-wrn-<width>, timm/<name> or torchvision/<name> (their own
+    defaults; torchvision's take 3 channels alone). Raises BadInput for a name that none of them has.
     """
     if match := _WRN.fullmatch(name):
         depth, width = map(int, match.groups())
         if depth < 10 or (depth - 4) % 6:
             raise BadInput(f"network '{name}': depth must be 10, 16, 22, 28, ... (6 n + 4)")
-        return WideResNet(depth, width, num_classes, dropout)
+        return WideResNet(depth, width, num_classes, dropout, channels)
+    if match := _SCATTERING_WRN.fullmatch(name):
+        return ScatteringWideResNet(int(match[1]), num_classes, channels)
     library, _, model = name.partition("/")
     if library == "torchvision":
-        return _torchvision(model, num_classes)
+        return _torchvision(model, num_classes, channels)
     if library == "timm":
-        return _timm(model, num_classes)
-    raise BadInput(f"unknown network '{name}'; known: wrn-<depth>-<width>, timm/<name>, torchvision/<name>")
+        return _timm(model, num_classes, channels)
+    raise BadInput(
+        f"unknown network '{name}'; known: wrn-<depth>-<width>, scattering-wrn-<width>, timm/<name>, torchvision/<name>"
+    )
 
 
-def _torchvision(model: str, num_classes: int) -> nn.Module:
+def _torchvision(model: str, num_classes: int, channels: int) -> nn.Module:
     from torchvision import models
 
     _require(model, models.list_models(module=models), "torchvision")
+    if channels != 3:
+        raise BadInput(f"network 'torchvision/{model}' takes 3 channels, not {channels}")
     return models.get_model(model, weights=None, num_classes=num_classes)
 
 
-def _timm(model: str, num_classes: int) -> nn.Module:
+def _timm(model: str, num_classes: int, channels: int) -> nn.Module:
     import timm
 
     _require(model, timm.list_models(), "timm")
-    return timm.create_model(model, pretrained=False, num_classes=num_classes)
+    return timm.create_model(model, pretrained=False, num_classes=num_classes, in_chans=channels)
 
 
 def _require(model: str, known: list[str], library: str) -> None:
@@ -53,14 +61,14 @@ def _require(model: str, known: list[str], library: str) -> None:
         )
 
 
-def forward_flops(name: str, num_classes: int, image_size: int) -> int:
+def forward_flops(name: str, num_classes: int, image_size: int, channels: int = 3) -> int:
     """Floating-point operations of one image's forward pass, counted without computing anything."""
     from torch.utils.flop_counter import FlopCounterMode
 
     try:
         with torch.device("meta"), FlopCounterMode(display=False) as counter:
-            network = build_network(name, num_classes, 0.0).eval()
-            network(torch.empty(1, 3, image_size, image_size))
+            network = build_network(name, num_classes, 0.0, channels).eval()
+            network(torch.empty(1, channels, image_size, image_size))
     except (RuntimeError, AssertionError) as error:
         raise BadInput(f"network '{name}' cannot take images of {image_size}×{image_size}: {error}") from error
     return counter.get_total_flops()

@@ -50,16 +50,16 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """WRN-depth-width for small images: N×3×H×W floats -> N×num_classes logits.
+    """WRN-depth-width for small images: N×channels×H×W floats -> N×num_classes logits.
 
     Three stages of (depth - 4) / 6 blocks with 16, 32, 64 times `width` channels; He-normal (fan-out)
     convolutions, batch norm 1/0, global average pool.
     """
 
-    def __init__(self, depth: int, width: int, num_classes: int, dropout: float = 0.0):
+    def __init__(self, depth: int, width: int, num_classes: int, dropout: float = 0.0, channels: int = 3):
         super().__init__()
         widths = [16 * width, 32 * width, 64 * width]
-        self.stem = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         blocks: list[nn.Module] = []
         inputs = 16
         for stage, channels in enumerate(widths):

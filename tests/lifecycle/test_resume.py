@@ -76,6 +76,18 @@ def stop_after(steps: int) -> StopRequest:
     return request
 
 
+def test_a_method_with_its_own_network_and_schedule_resumes_with_the_same_bits(store, make_run, tmp_path):
+    run = make_run("scattering", size=1, epochs=6, batch_size=8)  # 20 images in batches of 8, 8 and 4
+    assert execute(run, store, stop=stop_after(7)).state == "unfinished"
+    assert execute(run, store).state == "done"
+    execute(run, tmp_path / "undisturbed")
+    resumed, undisturbed = (read_record(at / run.path / "record.json") for at in (store, tmp_path / "undisturbed"))
+    assert (resumed.resumed, undisturbed.resumed) == (1, 0)
+    assert resumed.weights_sha256 == undisturbed.weights_sha256
+    assert resumed.metrics == undisturbed.metrics
+    assert resumed.identity["protocol"]["schedule"] == "onecycle"
+
+
 def test_history_has_at_most_200_lines_and_survives_a_stop(store, make_run, tmp_path):
     run = make_run(epochs=70, images_per_class=10, size=4)
     assert execute(run, store, stop=stop_after(150)).state == "unfinished"

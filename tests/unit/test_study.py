@@ -39,7 +39,7 @@ def test_a_seed_given_twice_counts_once():
 
 
 def test_unavailable_methods_have_no_runs():
-    grid = load_grid("table1", Selection(methods=("scattering",), datasets=("cifair10",)))
+    grid = load_grid("table1", Selection(methods=("supermix",), datasets=("cifair100",)))
     assert len(grid.cells) == 6
     assert list(grid.runs()) == []
 
