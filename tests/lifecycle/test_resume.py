@@ -77,7 +77,7 @@ def stop_after(steps: int) -> StopRequest:
 
 
 def test_a_method_with_its_own_network_and_schedule_resumes_with_the_same_bits(store, make_run, tmp_path):
-    run = make_run("scattering", size=1, epochs=6, batch_size=8)  # 20 images in batches of 8, 8 and 4
+    run = make_run("scattering", size=1, epochs=6, batch_size=8, network="scattering-wrn-1")
     assert execute(run, store, stop=stop_after(7)).state == "unfinished"
     assert execute(run, store).state == "done"
     execute(run, tmp_path / "undisturbed")
