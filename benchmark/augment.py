@@ -19,9 +19,10 @@ from benchmark.device import pick_device, resolve_precision
 from benchmark.plan import with_needs
 from benchmark.pool import Sweep
 from benchmark.progress import make_progress
-from benchmark.protocol import load_preset, resolve_budgets
+from benchmark.protocol import load_preset, resolve_budgets, resolve_protocol
 from benchmark.run import Build
 from benchmark.sweep import require_data
+from benchmark.teacher import artifacts_of
 from datasets.base import Dataset
 from datasets.batches import normalise, to_unit
 from datasets.registry import BadInput
@@ -56,10 +57,13 @@ class Subject:
     @property
     def builds(self) -> tuple[Build, ...]:
         """The artifacts to have; raises BadInput for a method that trains none."""
-        needs = self.resolved.needs(self.dataset, self.samples_per_class, self.seed)
-        if not needs:
+        images = self.samples_per_class * self.dataset.num_classes
+        own = self.resolved.protocol(images, resolve_budgets(self.preset, self.dataset))
+        protocol = resolve_protocol(self.preset, self.dataset, own)
+        used = artifacts_of(self.resolved, self.dataset, self.samples_per_class, self.seed, protocol)
+        if not used:
             raise BadInput(f"method '{format_method(self.method)}' trains no generator; take hydramix, for example")
-        return tuple(Build(artifact, self.preset) for artifact in needs)
+        return tuple(Build(artifact, self.preset) for artifact in used)
 
 
 def make_samples(subject: Subject, store: Path, output: Path, note: Note) -> None:

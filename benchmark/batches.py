@@ -68,7 +68,7 @@ class Batches:
         images, maps = self._view(picked, self.streams.augmentation, self.streams.views)
         labels = self.task.labels[picked.to(self.task.device, non_blocking=True)]
         targets = functional.one_hot(labels, self.task.num_classes).float()
-        return Batch(images, targets, maps, lambda count: self._partners(picked, count), picked)
+        return Batch(images, targets, maps, lambda count: self._partners(picked, count), picked, self._show)
 
     def _partners(self, picked: Tensor, count: int) -> Views:
         n, rng = self.task.samples_per_class, self.streams.mixing
@@ -80,9 +80,15 @@ class Batches:
     def _view(
         self, picked: Tensor, augmentation: torch.Generator, views: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
-        method, at = self.method, picked.to(self.task.device, non_blocking=True)
-        images = method.transform(self.task.images[at], augmentation)
+        at = picked.to(self.task.device, non_blocking=True)
+        images, crops = self._stages(self.task.images[at], augmentation, views)
+        return images, None if self.maps is None else crops.of(self.maps[at])
+
+    def _show(self, images: Tensor) -> Tensor:
+        return self._stages(images, self.streams.mixing, self.streams.mixing)[0]
+
+    def _stages(self, images: Tensor, augmentation: torch.Generator, views: torch.Generator) -> tuple[Tensor, Crops]:
+        images = self.method.transform(images, augmentation)
         crops = Crops.draw(len(images), images.shape[1], self.protocol.padding, views)
-        floats = method.erase(to_unit(crops.of(images)), augmentation)
-        maps = None if self.maps is None else crops.of(self.maps[at])
-        return method.augment(normalise(floats), augmentation), maps
+        floats = self.method.erase(to_unit(crops.of(images)), augmentation)
+        return self.method.augment(normalise(floats), augmentation), crops

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -20,9 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark.attempt import load_task
 from benchmark.device import describe, pick_device, resolve_precision
 from benchmark.evaluate import evaluate
-from benchmark.protocol import resolve_budgets, resolve_protocol
+from benchmark.protocol import Protocol, resolve_budgets, resolve_protocol
+from benchmark.teacher import artifacts_of
 from benchmark.train import Training
 from datasets.base import DataMissing, Dataset, get_dataset
+from methods.artifacts import Artifact
 from methods.base import Method, Task
 from methods.registry import parse_method
 
@@ -105,12 +108,32 @@ def paper_method(dataset: Dataset, name: str) -> Method:
 
 
 def paper_training(dataset: Dataset, name: str, device: torch.device) -> Training:
-    """A training at the paper preset, 5 images per class, ready for its first step; generators are untrained."""
+    """A training at the paper preset, 5 images per class, ready for its first step; generators are hardly trained."""
     task, method = paper_task(dataset, device), paper_method(dataset, name)
-    recipes = [artifact.recipe for artifact in method.needs(dataset, task.samples_per_class, task.seed)]
-    made = tuple(recipe.load(recipe.start(task, ()).tensors(), device) for recipe in recipes)
-    own = method.protocol(len(task.images), resolve_budgets("paper", dataset))
-    return Training(task, method.prepare(task, made), resolve_protocol("paper", dataset, own))
+    made = tuple(_begun(artifact, task) for artifact in paper_artifacts(dataset, name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mixed set that is hardly begun is small
+        prepared = method.prepare(task, made)
+    return Training(task, prepared, paper_protocol(dataset, method))
+
+
+def paper_protocol(dataset: Dataset, method: Method) -> Protocol:
+    return resolve_protocol(
+        "paper", dataset, method.protocol(5 * dataset.num_classes, resolve_budgets("paper", dataset))
+    )
+
+
+def paper_artifacts(dataset: Dataset, name: str) -> tuple[Artifact, ...]:
+    method = paper_method(dataset, name)
+    return artifacts_of(method, dataset, 5, 0, paper_protocol(dataset, method))
+
+
+def _begun(artifact: Artifact, task: Task) -> object:
+    """What a building loads as after its first step."""
+    building = artifact.recipe.start(task, tuple(_begun(need, task) for need in artifact.needs()))
+    while building.step == 0:
+        building.advance()
+    return artifact.recipe.load(building.tensors(), task.device)
 
 
 def bench_training(device: torch.device) -> None:
@@ -166,7 +189,7 @@ def bench_generators(device: torch.device) -> None:
     """Prints pairs/s of generator training at the paper preset (64 pixels, batch 64) and its share of matmul."""
     dataset = real_dataset()
     for name in ("chimeramix-seg", "chimeramix-grid", "hydramix"):
-        (artifact,) = paper_method(dataset, name).needs(dataset, 5, 0)
+        (artifact,) = paper_artifacts(dataset, name)
         building = artifact.recipe.start(paper_task(dataset, device), ())
         with FlopCounterMode(display=False) as counter:
             building.advance()
@@ -181,7 +204,7 @@ def bench_generators(device: torch.device) -> None:
 def bench_glico(device: torch.device) -> None:
     """Prints steps/s of fitting GLICO's latents and generator at the paper preset (32 pixels, batch 128)."""
     dataset = real_dataset()
-    (artifact,) = paper_method(dataset, "glico").needs(dataset, 5, 0)
+    (artifact,) = paper_artifacts(dataset, "glico")
     building = artifact.recipe.start(paper_task(dataset, device), ())
     building.advance()
     step = statistics.median(seconds(building.advance, device) for _ in range(8))
@@ -212,6 +235,22 @@ def bench_scattering(device: torch.device) -> None:
 
 def _differentiate(transform: torch.nn.Module, images: torch.Tensor) -> None:
     transform(images).sum().backward()
+
+
+def bench_supermix(device: torch.device) -> None:
+    """Prints how many masks/s are updated with the paper preset's classifier for a teacher."""
+    dataset, task = real_dataset(), paper_task(real_dataset(), device)
+    (artifact,) = paper_artifacts(dataset, "supermix")
+    (teacher,) = (_begun(need, task) for need in artifact.needs())
+    building = artifact.recipe.start(task, (teacher,))
+
+    def update_a_fresh_batch() -> None:
+        building.search = None  # type: ignore[attr-defined]
+        building.advance()
+
+    step = min(seconds(update_a_fresh_batch, device) for _ in range(4))
+    masks = building.search.logits.shape[:2].numel()  # type: ignore[attr-defined]
+    say("masks of supermix", f"{masks / step:.1f} updates/s")
 
 
 def _advance(training: Training, steps: int) -> None:
@@ -253,6 +292,7 @@ def main() -> None:
     bench_generators(device)
     bench_glico(device)
     bench_scattering(device)
+    bench_supermix(device)
     bench_start()
     subprocess.run([sys.executable, "-m", "benchmark.bench_records"], check=True)
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark.protocol import Protocol
+from benchmark.teacher import artifacts_of
 from datasets.base import Dataset
 from methods.artifacts import Artifact
 from methods.base import Method
@@ -62,8 +63,8 @@ class Run:
     @cached_property
     def artifacts(self) -> "tuple[Build, ...]":
         """What must be built before the run can start."""
-        needs = self.method.needs(self.dataset, self.samples_per_class, self.seed)
-        return tuple(Build(artifact, self.preset) for artifact in needs)
+        used = artifacts_of(self.method, self.dataset, self.samples_per_class, self.seed, self.protocol)
+        return tuple(Build(artifact, self.preset) for artifact in used)
 
     @property
     def path(self) -> Path:

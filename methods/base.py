@@ -84,7 +84,8 @@ class Batch(NamedTuple):
 
     maps: what `Method.maps` gave, cropped and flipped along, B×H×W. partners(k): k images per image of the batch,
     drawn uniformly from its class (itself included), through the same stages with draws from the mixing stream.
-    picked: the positions of the images in `Task.images`, B, on the CPU.
+    picked: the positions of the images in `Task.images`, B, on the CPU. view(images): other uint8 images k×H×W×C
+    through the same stages, with draws from the mixing stream.
     """
 
     images: Tensor
@@ -92,6 +93,7 @@ class Batch(NamedTuple):
     maps: Tensor | None = None
     partners: Callable[[int], Views] | None = None
     picked: Tensor | None = None
+    view: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,14 @@ class Method:
         """The artifacts that a resolved method's run uses; runs whose artifacts are equal share them."""
         return ()
 
+    def learns_from(self, teacher: "Artifact") -> "tuple[Artifact, ...]":
+        """Further artifacts of a run, made with a teacher: the baseline of its protocol, subset and seed."""
+        return ()
+
     def prepare(self, task: Task, made: tuple[object, ...]) -> "Method":
         """The method ready for training: called once, after the subset is on the device.
 
-        made: what `needs` names, loaded on the device, in that order.
+        made: what `needs` and `learns_from` name, loaded on the device, in that order.
         """
         return self
 
@@ -230,6 +236,9 @@ class Composition(Method):
 
     def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> "tuple[Artifact, ...]":
         return self.base.needs(dataset, samples_per_class, seed)
+
+    def learns_from(self, teacher: "Artifact") -> "tuple[Artifact, ...]":
+        return self.base.learns_from(teacher)
 
     def prepare(self, task: Task, made: tuple[object, ...]) -> "Composition":
         return replace(self, base=self.base.prepare(task, made))

@@ -33,6 +33,11 @@ class LossHistory:
         if step % max(1, math.ceil(self.steps / _LINES)) == 0 or step == self.steps:
             self._end_line(step, learning_rate)
 
+    def end(self, step: int, learning_rate: float) -> None:
+        """Ends the last line at a training's end that comes before step `steps`."""
+        if self._pending:
+            self._end_line(step, learning_rate)
+
     def last(self) -> dict[str, float]:
         """The losses of the latest step, by name; waits for the device. Empty before the first step."""
         if self._pending:

@@ -13,6 +13,7 @@ from benchmark.study import Selection, load_grid
 from methods.base import Composition, Method
 from methods.glico import Glico
 from methods.mixing.family import Generated
+from methods.supermix import SuperMix
 from results.records import Record
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -21,7 +22,7 @@ TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wr
 
 
 def shorten(method: Method) -> Method:
-    """The method with a generator, where it has one, that is narrow and takes two steps of five images."""
+    """The method with what it trains first, where there is any, narrow and of two steps of five images."""
     short = {"epochs": 1, "batch_size": 5, "images_per_class": 1}
     if isinstance(method, Composition):
         return replace(method, base=shorten(method.base))
@@ -29,6 +30,8 @@ def shorten(method: Method) -> Method:
         return replace(method, hidden=8, **short)
     if isinstance(method, Generated):
         return replace(method, width=4, generator_size=32, **short)
+    if isinstance(method, SuperMix):
+        return replace(method, batch_size=5, per_image=1)
     return method
 
 

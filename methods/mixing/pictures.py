@@ -40,10 +40,10 @@ def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int
     mask = recipe.mask.draw(1, recipe.size // 4, None if maps is None else maps[None, segmented], rng)
     with torch.no_grad(), task.autocast():
         mixed = mix_images(generator, normalise(to_unit(images))[:, None], mask)
-    colours = _palette(len(images))
+    colours = palette(len(images))
     name = task.class_names[label] if task.class_names else f"class {label}"
     sources = [
-        Tile(_frame(image, colour), f"{name} {number}")
+        Tile(frame(image, colour), f"{name} {number}")
         for number, (image, colour) in enumerate(zip(images.cpu().numpy(), colours, strict=True), start=1)
     ]
     segments = [] if maps is None else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
@@ -63,7 +63,7 @@ def to_bytes(image: Tensor) -> np.ndarray:
     return ((image.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
 
 
-def _palette(count: int) -> np.ndarray:
+def palette(count: int) -> np.ndarray:
     """`count` colours far from each other, uint8 count×3."""
     golden = 0.618034  # steps of the golden ratio keep hues apart
     colours = [colorsys.hsv_to_rgb((0.6 + i * golden) % 1, 0.75, 0.95 - 0.35 * (i % 2)) for i in range(count)]
@@ -71,10 +71,10 @@ def _palette(count: int) -> np.ndarray:
 
 
 def _paint(ids: Tensor) -> np.ndarray:
-    return _palette(int(ids.max()) + 1)[ids.cpu().numpy()]
+    return palette(int(ids.max()) + 1)[ids.cpu().numpy()]
 
 
-def _frame(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
+def frame(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
     framed = np.broadcast_to(colour, image.shape).copy()
     inside = slice(_FRAME, -_FRAME)
     framed[inside, inside] = image[inside, inside]

@@ -38,10 +38,10 @@ def test_the_same_run_gives_the_same_bits(method, tmp_path, make_run):
     assert first.metrics == second.metrics
 
 
-@pytest.mark.parametrize("method", [name for name, cls in registry.entries().items() if not cls.available])
-def test_an_unavailable_method_is_known_but_has_no_run(method):
-    assert parse_method(method).available is False
-    assert parse_method(f"{method}+autoaugment").available is False
+def test_an_unavailable_method_is_known_but_has_no_run(monkeypatch):
+    monkeypatch.setattr(registry.get("cutout"), "available", False)
+    assert parse_method("cutout").available is False
+    assert parse_method("cutout+autoaugment").available is False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from benchmark.attempt import Options
 from benchmark.build import build, load_artifact
-from benchmark.execute import execute
+from benchmark.execute import execute, weights_hash
 from benchmark.locks import Lock
 from benchmark.plan import Stores, make_plan
 from benchmark.run import Build
@@ -177,15 +177,40 @@ def test_an_interrupted_building_goes_on_with_the_same_bits(store, tmp_path, sha
     assert "checkpoint.pt" not in files(store / job.path)
 
 
-@pytest.mark.parametrize("method", ["glico"])
+@pytest.mark.parametrize("method", ["glico", "supermix"])
 def test_what_methods_train_first_goes_on_with_the_same_bits(store, tmp_path, make_run, method):
     (job,) = make_run(method).artifacts
+    for need in job.artifacts:
+        assert build(need, store).state == "done"
     assert build(job, tmp_path / "whole").state == "done"
     assert build(job, store, stop=stop_after(1)).state == "unfinished"
     assert build(job, store).state == "done"
     assert read_artifact(store / job.path / ARTIFACT).resumed == 1
     for name in (TENSORS, SAMPLES, "history.csv"):
         assert (store / job.path / name).read_bytes() == (tmp_path / "whole" / job.path / name).read_bytes()
+
+
+def test_a_teacher_is_the_baseline_of_the_run(store, make_run):
+    run, baseline = make_run("supermix", dropout=0.3), make_run("baseline", dropout=0.3)
+    (mixed,) = run.artifacts
+    (teacher,) = mixed.artifacts
+    assert execute(baseline, store).state == execute(run, store).state == "done"
+    recorded = read_record(store / baseline.path / "record.json").weights_sha256
+    assert weights_hash(load_artifact(teacher, store, torch.device("cpu"))) == recorded
+    assert read_record(store / run.path / "record.json").artifacts == [mixed.key]
+
+
+def test_a_mixed_set_belongs_to_its_run_s_protocol(make_run):
+    def keys(method="supermix", **protocol):
+        (mixed,) = make_run(method, **protocol).artifacts
+        (teacher,) = mixed.artifacts
+        return mixed.key, teacher.key
+
+    mixed, teacher = keys()
+    assert keys("supermix(p_gen=0.3)+autoaugment") == (mixed, teacher)
+    assert keys("supermix(alpha=1)")[0] != mixed and keys("supermix(alpha=1)")[1] == teacher
+    assert not {mixed, teacher} & set(keys(epochs=2))
+    assert make_run("supermix(p_gen=0)").artifacts == ()
 
 
 def test_a_run_stopped_while_it_builds_is_unfinished_and_goes_on(store, shaky):

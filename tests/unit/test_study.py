@@ -4,6 +4,7 @@ import pytest
 
 from benchmark.study import Selection, load_grid, study_names
 from datasets.registry import BadInput
+from methods.cutout import Cutout
 
 
 def cells_of(grid) -> list[tuple[str, str, int]]:
@@ -38,8 +39,9 @@ def test_a_seed_given_twice_counts_once():
     assert load_grid("demo", Selection(seeds=(0, 1, 1))).seeds == (0, 1)
 
 
-def test_unavailable_methods_have_no_runs():
-    grid = load_grid("table1", Selection(methods=("supermix",), datasets=("cifair100",)))
+def test_unavailable_methods_have_no_runs(monkeypatch):
+    monkeypatch.setattr(Cutout, "available", False)
+    grid = load_grid("table1", Selection(methods=("cutout",), datasets=("cifair100",)))
     assert len(grid.cells) == 6
     assert list(grid.runs()) == []
 

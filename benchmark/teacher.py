@@ -1,0 +1,72 @@
+"""A teacher: the baseline's classifier as an artifact, trained by the one training loop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.device import resolve_precision
+from benchmark.nets import build_network, forward_flops
+from benchmark.protocol import Protocol
+from benchmark.train import Training
+from datasets.base import Dataset
+from methods.artifacts import Artifact, Recipe
+from methods.base import Method, Task
+from methods.baseline import Baseline
+
+_BACKWARD = 3  # a training step costs three forward passes
+
+
+class Teaching(Training):
+    """A classifier's training whose weights are kept (a Building)."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.network.state_dict()
+
+
+@dataclass(frozen=True)
+class TeacherRecipe(Recipe):
+    """The baseline under a run's protocol. num_classes and image_size are the dataset's."""
+
+    name = "teacher"
+
+    protocol: Protocol
+    num_classes: int
+    image_size: int
+
+    @property
+    def title(self) -> str:
+        return f"teacher {self.protocol.network}"
+
+    def start(self, task: Task, made: tuple[object, ...]) -> Teaching:
+        task = replace(task, precision=resolve_precision(self.protocol.precision, task.device))
+        return Teaching(task, Baseline(), self.protocol)
+
+    def load(self, tensors: Mapping[str, Tensor], device: torch.device) -> nn.Module:
+        """A frozen classifier: normalised images -> logits."""
+        with torch.device("meta"):  # so that no random weights are drawn
+            network = build_network(self.protocol.network, self.num_classes, self.protocol.dropout)
+        network.load_state_dict(tensors, assign=True)
+        network.eval().requires_grad_(False)
+        return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def images(self, samples_per_class: int, num_classes: int) -> int:
+        return self.protocol.epochs * samples_per_class * num_classes * self.protocol.repeats(samples_per_class)
+
+    def flops(self) -> float:
+        return _BACKWARD * forward_flops(self.protocol.network, self.num_classes, self.image_size)
+
+    def identity(self) -> dict[str, object]:
+        """Without the dataset's numbers, which follow from the artifact's training source."""
+        parameters = {"method": Baseline().identity(), "protocol": self.protocol.identity()}
+        return {"name": self.name, "version": self.version, "parameters": parameters}
+
+
+def artifacts_of(
+    method: Method, dataset: Dataset, samples_per_class: int, seed: int, protocol: Protocol
+) -> tuple[Artifact, ...]:
+    """What a run of a resolved method uses: the artifacts that it needs and those made with the run's teacher."""
+    recipe = TeacherRecipe(protocol, dataset.num_classes, dataset.image_size)
+    teacher = Artifact(recipe, dataset, samples_per_class, seed)
+    return (*method.needs(dataset, samples_per_class, seed), *method.learns_from(teacher))
