@@ -27,6 +27,7 @@ from benchmark.train import Training
 from datasets.base import DataMissing, Dataset, get_dataset
 from methods.artifacts import Artifact
 from methods.base import Method, Task
+from methods.mixtures.building import MixedSetBuilding
 from methods.registry import parse_method
 
 PUBLISHED_MATMUL = 798e9  # FLOP/s of the machine on which the papers' code was measured
@@ -108,7 +109,7 @@ def paper_method(dataset: Dataset, name: str) -> Method:
 
 
 def paper_training(dataset: Dataset, name: str, device: torch.device) -> Training:
-    """A training at the paper preset, 5 images per class, ready for its first step; generators are hardly trained."""
+    """A training at the paper preset, 5 images per class, ready for its first step; generators are untrained."""
     task, method = paper_task(dataset, device), paper_method(dataset, name)
     made = tuple(_begun(artifact, task) for artifact in paper_artifacts(dataset, name))
     with warnings.catch_warnings():
@@ -129,9 +130,9 @@ def paper_artifacts(dataset: Dataset, name: str) -> tuple[Artifact, ...]:
 
 
 def _begun(artifact: Artifact, task: Task) -> object:
-    """What a building loads as after its first step."""
+    """What an artifact loads as before any training; a mixed set, which would be empty, with its first images."""
     building = artifact.recipe.start(task, tuple(_begun(need, task) for need in artifact.needs()))
-    while building.step == 0:
+    while isinstance(building, MixedSetBuilding) and building.step == 0:
         building.advance()
     return artifact.recipe.load(building.tensors(), task.device)
 
