@@ -31,7 +31,7 @@ report: setup
 	$(BENCH) report
 
 test: setup
-	.venv/bin/python -m pytest -n $(WORKERS)
+	.venv/bin/python -m pytest -n $(WORKERS) --durations=25
 
 test-slurm: setup
 	.venv/bin/python -m pytest tests/cluster -m "not slow" --durations=0

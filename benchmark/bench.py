@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import click
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.attempt import load_task
 from benchmark.device import describe, pick_device, resolve_precision
@@ -27,6 +26,7 @@ from benchmark.train import Training
 from datasets.base import DataMissing, Dataset, get_dataset
 from methods.artifacts import Artifact
 from methods.base import Method, Task
+from methods.flops import flops_counted
 from methods.mixtures.building import MixedSetBuilding
 from methods.registry import parse_method
 
@@ -141,7 +141,7 @@ def bench_training(device: torch.device) -> None:
     """Prints the training step of the paper preset against the matmul rate."""
     dataset = real_dataset()
     training = paper_training(dataset, "baseline", device)
-    with FlopCounterMode(display=False) as counter:
+    with flops_counted() as counter:
         training.advance()
     before = matmul_rate(device)
     step = statistics.median(seconds(training.advance, device) for _ in range(_STEPS))
@@ -192,7 +192,7 @@ def bench_generators(device: torch.device) -> None:
     for name in ("chimeramix-seg", "chimeramix-grid", "hydramix"):
         (artifact,) = paper_artifacts(dataset, name)
         building = artifact.recipe.start(paper_task(dataset, device), ())
-        with FlopCounterMode(display=False) as counter:
+        with flops_counted() as counter:
             building.advance()
         step = min(seconds(building.advance, device) for _ in range(4))
         rate, batch = matmul_rate(device), artifact.recipe.batch_size  # type: ignore[attr-defined]

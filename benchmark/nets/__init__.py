@@ -9,6 +9,7 @@ from torch import nn
 from benchmark.nets.scattering_wrn import ScatteringWideResNet
 from benchmark.nets.wide_resnet import WideResNet
 from datasets.registry import BadInput
+from methods.flops import flops_counted
 
 _WRN = re.compile(r"wrn-(\d+)-(\d+)")
 _SCATTERING_WRN = re.compile(r"scattering-wrn-([1-9]\d*)")
@@ -63,10 +64,8 @@ def _require(model: str, known: list[str], library: str) -> None:
 
 def forward_flops(name: str, num_classes: int, image_size: int, channels: int = 3) -> int:
     """Floating-point operations of one image's forward pass, counted without computing anything."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     try:
-        with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        with torch.device("meta"), flops_counted() as counter:
             network = build_network(name, num_classes, 0.0, channels).eval()
             network(torch.empty(1, channels, image_size, image_size))
     except (RuntimeError, AssertionError) as error:

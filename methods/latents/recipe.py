@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from methods.artifacts import Recipe, Tile
 from methods.base import Task
+from methods.flops import flops_counted
 from methods.latents.fitting import Fitting
 from methods.latents.networks import LATENT, NOISE, LatentGenerator, loop_classifier
 from methods.latents.perceptual import Perceptual
@@ -85,7 +85,7 @@ class LatentRecipe(Recipe):
 @lru_cache(maxsize=64)
 def _forward_flops(size: int, hidden: int, perceptual: Perceptual) -> int:
     """Operations of drawing, classifying and, with VGG, comparing one image."""
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.device("meta"), torch.no_grad(), flops_counted() as counter:
         image = LatentGenerator(size, hidden)(torch.empty(1, LATENT), torch.empty(1, NOISE))
         loop_classifier(size, 10).eval()(image)
         if perceptual == "vgg":

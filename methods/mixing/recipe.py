@@ -7,10 +7,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from methods.artifacts import Recipe, Tile
 from methods.base import Task
+from methods.flops import flops_counted
 from methods.mixing.networks import Discriminator, Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmentation
@@ -104,7 +104,7 @@ def _forward_flops(recipe: GeneratorRecipe) -> tuple[int, int, int]:
     counts = []
     value = images
     for work in (generator.encode, generator.decode, discriminator):
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), flops_counted() as counter:
             value = work(value)
         counts.append(counter.get_total_flops())
     return counts[0], counts[1], counts[2]
