@@ -21,5 +21,6 @@ def test_an_interruption_comes_at_the_end():
             reached.append("the end")
         reached.append("too far")
 
-    pytest.raises(KeyboardInterrupt, import_slowly)
+    with pytest.raises(KeyboardInterrupt):
+        import_slowly()
     assert reached == ["the end"]
