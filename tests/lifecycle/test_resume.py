@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from benchmark.execute import Options, execute
 from benchmark.study import Selection, load_grid
-settings = ("protocol.epochs=40", "protocol.images_per_class=8", "protocol.dropout=0.3")
+settings = ("protocol.epochs=20", "protocol.images_per_class=8", "protocol.dropout=0.3")
 (run,) = load_grid("demo", Selection("demo", ("digits",), (sys.argv[2],), (4,), (0,), settings)).runs()
 outcome = execute(run, Path(sys.argv[1]), Options(checkpoint_seconds=0.0))
 print(outcome.state, run.path)
