@@ -4,7 +4,6 @@ import json
 import os
 import statistics
 from collections.abc import Iterable
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -96,15 +95,10 @@ def _flops(job: Run | Build) -> float:
     """Floating-point operations per shown image."""
     if isinstance(job, Build):
         return job.artifact.recipe.flops()
-    channels, size = job.method.classifier_input(job.dataset.image_size)
-    return _training_flops(job.protocol.network, job.dataset.num_classes, size, channels)
-
-
-@lru_cache(maxsize=64)
-def _training_flops(network: str, num_classes: int, size: int, channels: int) -> float:
     from benchmark.nets import forward_flops
 
-    return _BACKWARD * forward_flops(network, num_classes, size, channels)
+    channels, size = job.method.classifier_input(job.dataset.image_size)
+    return _BACKWARD * forward_flops(job.protocol.network, job.dataset.num_classes, size, channels)
 
 
 def _family(name: str) -> str:

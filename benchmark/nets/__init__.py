@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -62,6 +63,7 @@ def _require(model: str, known: list[str], library: str) -> None:
         )
 
 
+@lru_cache(maxsize=64)
 def forward_flops(name: str, num_classes: int, image_size: int, channels: int = 3) -> int:
     """Floating-point operations of one image's forward pass, counted without computing anything."""
     try:
