@@ -12,6 +12,15 @@ def test_a_product_of_matrices():
     assert counter.get_total_flops() == 2 * 3 * 4 * 5
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own answer to SIGINT, which a process started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_comes_at_the_end():
     reached = []
 
