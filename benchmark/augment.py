@@ -19,12 +19,12 @@ from benchmark.device import pick_device, resolve_precision
 from benchmark.plan import with_needs
 from benchmark.pool import Sweep
 from benchmark.progress import make_progress
-from benchmark.protocol import load_preset, resolve_budgets, resolve_protocol
+from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Build
 from benchmark.sweep import require_data
 from benchmark.teacher import artifacts_of
 from datasets.base import Dataset
-from datasets.batches import normalise, to_unit
+from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 from methods.base import Method, Views
@@ -57,9 +57,7 @@ class Subject:
     @property
     def builds(self) -> tuple[Build, ...]:
         """The artifacts to have; raises BadInput for a method that trains none."""
-        images = self.samples_per_class * self.dataset.num_classes
-        own = self.resolved.protocol(images, resolve_budgets(self.preset, self.dataset))
-        protocol = resolve_protocol(self.preset, self.dataset, own)
+        protocol = run_protocol(self.resolved, self.preset, self.dataset, self.samples_per_class)
         used = artifacts_of(self.resolved, self.dataset, self.samples_per_class, self.seed, protocol)
         if not used:
             raise BadInput(f"method '{format_method(self.method)}' trains no generator; take hydramix, for example")
@@ -141,18 +139,13 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[Compositi
             )
             image = composer.compose(views, torch.Generator().manual_seed(mask_seed)).images[0]
             sources = [subject.dataset.describe(int(indices[position])) for position in picked]
-            yield Composition(to_bytes(image), name, sources, mask_seed)
+            yield Composition(to_bytes(image).cpu().numpy(), name, sources, mask_seed)
 
 
 def _device(subject: Subject) -> torch.device:
     """The device to compose on, with the preset's number of threads, so that a generator always draws the same."""
     torch.set_num_threads(load_preset(subject.preset).cpu_threads())
     return pick_device()
-
-
-def to_bytes(image: torch.Tensor) -> np.ndarray:
-    """A normalised image 3×H×W in [-1, 1] as uint8 H×W×3."""
-    return image.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
 
 
 def _write(compositions: Iterator[Composition], folder: Path) -> None:

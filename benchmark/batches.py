@@ -31,7 +31,6 @@ class Batches:
         self.task, self.method, self.protocol, self.streams = task, method, protocol, streams
         self.maps = method.maps(task)
         self._labels = task.labels.cpu()
-        self._by_class = self._labels.argsort(stable=True)  # samples_per_class positions of each class in turn
         self._order = torch.empty(0, dtype=torch.long)  # what is left of the epoch
         self._begun: deque[_Begun] = deque()
 
@@ -73,7 +72,7 @@ class Batches:
     def _partners(self, picked: Tensor, count: int) -> Views:
         n, rng = self.task.samples_per_class, self.streams.mixing
         drawn = self._labels[picked] * n + torch.randint(n, (count, len(picked)), generator=rng)
-        images, maps = self._view(self._by_class[drawn].flatten(), rng, rng)
+        images, maps = self._view(self.task.by_class[drawn].flatten(), rng, rng)
         shape = (count, len(picked))
         return Views(images.unflatten(0, shape), None if maps is None else maps.unflatten(0, shape))
 

@@ -20,7 +20,7 @@ import torch
 from benchmark.attempt import load_task
 from benchmark.device import describe, pick_device, resolve_precision
 from benchmark.evaluate import evaluate
-from benchmark.protocol import Protocol, resolve_budgets, resolve_protocol
+from benchmark.protocol import resolve_budgets, run_protocol
 from benchmark.teacher import artifacts_of
 from benchmark.train import Training
 from datasets.base import DataMissing, Dataset, get_dataset
@@ -115,18 +115,12 @@ def paper_training(dataset: Dataset, name: str, device: torch.device) -> Trainin
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mixed set that is hardly begun is small
         prepared = method.prepare(task, made)
-    return Training(task, prepared, paper_protocol(dataset, method))
-
-
-def paper_protocol(dataset: Dataset, method: Method) -> Protocol:
-    return resolve_protocol(
-        "paper", dataset, method.protocol(5 * dataset.num_classes, resolve_budgets("paper", dataset))
-    )
+    return Training(task, prepared, run_protocol(method, "paper", dataset, 5))
 
 
 def paper_artifacts(dataset: Dataset, name: str) -> tuple[Artifact, ...]:
     method = paper_method(dataset, name)
-    return artifacts_of(method, dataset, 5, 0, paper_protocol(dataset, method))
+    return artifacts_of(method, dataset, 5, 0, run_protocol(method, "paper", dataset, 5))
 
 
 def _begun(artifact: Artifact, task: Task) -> object:

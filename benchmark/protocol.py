@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from benchmark.config import Config, load_named
 from datasets.base import Dataset, named_datasets, registry
 from datasets.registry import BadInput, unknown
-from methods.base import AsBefore, hashed_fields
+from methods.base import AsBefore, Method, hashed_fields
 
 PRESETS = Path(__file__).parent / "presets"
 _LARGE = 64  # pixels; wider images get the preset's `large` protocol
@@ -125,6 +125,14 @@ def _layered(values: Mapping[str, Mapping[str, Any]], dataset: Dataset) -> dict[
     """The values for the size of images, then for the dataset's family, then for the dataset itself."""
     layers = ["large" if dataset.image_size > _LARGE else "small", dataset.family, dataset.name]
     return {name: value for layer in dict.fromkeys(layers) for name, value in values.get(layer, {}).items()}
+
+
+def run_protocol(
+    method: Method, preset: str, dataset: Dataset, samples_per_class: int, changes: Mapping[str, object] | None = None
+) -> Protocol:
+    """The protocol of a resolved method's run: the preset's, over it the method's own, over both `changes`."""
+    own = method.protocol(samples_per_class * dataset.num_classes, resolve_budgets(preset, dataset))
+    return resolve_protocol(preset, dataset, own | dict(changes or {}))
 
 
 def make_protocol(values: dict[str, object], origin: str) -> Protocol:

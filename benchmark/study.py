@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, ValidationInfo, field_validator
 
 from benchmark.config import Config, load_named
-from benchmark.protocol import load_preset, resolve_budgets, resolve_protocol
+from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Run
 from benchmark.selection import STUDIES, Selection, study_names
 from benchmark.settings import Settings
@@ -166,10 +166,8 @@ def _cell(
     method = settings.apply_to_method(method)
     runs: tuple[Run, ...] = ()
     if method.available:
-        budgets = resolve_budgets(preset, dataset)
-        resolved, row = method.resolve(dataset, budgets), format_method(method)
-        own = resolved.protocol(size * dataset.num_classes, budgets)
-        protocol = resolve_protocol(preset, dataset, own | settings.protocol)
+        resolved, row = method.resolve(dataset, resolve_budgets(preset, dataset)), format_method(method)
+        protocol = run_protocol(resolved, preset, dataset, size, settings.protocol)
         runs = tuple(Run(dataset, size, resolved, seed, protocol, row, preset) for seed in seeds)
     return Cell(dataset, method, size, place, runs)
 

@@ -16,6 +16,11 @@ def normalise(images: Tensor) -> Tensor:
     return images.sub(0.5).div_(0.5)
 
 
+def to_bytes(images: Tensor) -> Tensor:
+    """Images ...×C×H×W in [-1, 1] -> uint8 ...×H×W×C: to_unit and normalise backwards."""
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).byte().movedim(-3, -1)
+
+
 @dataclass(frozen=True)
 class Crops:
     """One crop and flip per image: rows and columns of the source pixels, each N×size."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, get_type_hints
 
@@ -63,6 +63,11 @@ class Task:
     precision: str = "fp32"
     workers: int = 0
     class_names: tuple[str, ...] = ()
+
+    @cached_property
+    def by_class(self) -> Tensor:
+        """Positions of the images, N, on the CPU: `samples_per_class` of each class in turn."""
+        return self.labels.cpu().argsort(stable=True)
 
     def stream(self, purpose: str) -> torch.Generator:
         """A CPU generator of the run's seed for one purpose."""
@@ -199,6 +204,21 @@ class Method:
             "version": self.version,
             "parameters": hashed_fields(type(self), self.parameters()),
         }
+
+
+@dataclass(frozen=True)
+class Prepared(Method):
+    """What `prepare` gives where a method needs more than its parameters; it goes by that method's name."""
+
+    method: Method
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.method.name
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        return self.method.label
 
 
 @dataclass(frozen=True)

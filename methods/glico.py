@@ -11,11 +11,8 @@ from methods.latents.interpolating import Interpolating, Neighbours
 from methods.latents.perceptual import Perceptual
 from methods.latents.recipe import Fitted, LatentRecipe
 from methods.latents.slerp import Axis
+from methods.ranges import Amount, Positive, Share
 from methods.registry import register
-
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(gt=0)]
 
 
 @register("glico", label="GLICO", source="Azuri & Weinshall, 2021")
@@ -48,8 +45,8 @@ class Glico(Method):
     epochs: Positive | None = None
     batch_size: Annotated[int, Field(ge=2)] | None = None
     images_per_class: Positive | None = None
-    learning_rate: Rate | None = None
-    latent_rate: Rate | None = None
+    learning_rate: Amount | None = None
+    latent_rate: Amount | None = None
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
         if dataset.image_size < 16 or dataset.image_size % 8:

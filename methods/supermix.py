@@ -8,14 +8,11 @@ from torch.nn import functional
 
 from datasets.base import Dataset
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, Batch, Budgets, Method, Task
+from methods.base import NO_BUDGETS, Batch, Budgets, Method, Prepared, Task
 from methods.mixtures.building import MixedSet
 from methods.mixtures.recipe import MixedSetRecipe
+from methods.ranges import Amount, Positive, Share
 from methods.registry import register
-
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(gt=0)]
 
 
 @register("supermix", label="SuperMix", source="Dabouei et al., 2021")
@@ -80,20 +77,12 @@ class SuperMix(Method):
 
 
 @dataclass(frozen=True)
-class Mixed(Method):
+class Mixed(Prepared):
     """SuperMix ready for training."""
 
     method: SuperMix
     mixed: MixedSet
     num_classes: int
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return self.method.name
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        return self.method.label
 
     def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
         """With probability p_gen, for the whole batch, images of the mixed set in the place of its own."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from methods.base import Batch, Method, Task
+from methods.base import Batch, Prepared, Task
 from methods.latents.networks import draw_noise
 from methods.latents.slerp import slerp
 
@@ -22,7 +22,7 @@ class Neighbours:
 
     def __init__(self, task: Task):
         self.each, self.labels = task.samples_per_class, task.labels.cpu()
-        self.by_class = self.labels.argsort(stable=True)  # `each` positions of every class in turn
+        self.by_class = task.by_class
         self.place = torch.empty_like(self.by_class)  # of an image among those of its class
         self.place[self.by_class] = torch.arange(len(self.labels)) % self.each
 
@@ -33,21 +33,13 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class Interpolating(Method):
+class Interpolating(Prepared):
     """A prepared method."""
 
     method: "Glico"
     task: Task
     fitted: "Fitted"
     neighbours: Neighbours
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return self.method.name
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        return self.method.label
 
     def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
         """With probability p_gen, for the whole batch, drawn images in the place of its images."""

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from datasets.batches import to_bytes
 from methods.artifacts import Tile
 from methods.base import Task
 from methods.latents.interpolating import SHARES, Neighbours
 from methods.latents.networks import draw_noise
 from methods.latents.slerp import slerp
-from methods.mixing.pictures import to_bytes
 
 if TYPE_CHECKING:
     from methods.latents.recipe import Fitted
@@ -33,6 +33,6 @@ def _row(fitted: "Fitted", task: Task, label: int, rng: torch.Generator) -> list
         drawn = fitted.generator(between, draw_noise(len(between), rng, task.device))
     name = task.class_names[label] if task.class_names else f"class {label}"
     captions = ["drawn", *(f"at {share:.1f}" for share in SHARES)]
-    middle = [Tile(to_bytes(image), caption) for image, caption in zip(drawn, captions, strict=True)]
+    middle = [Tile(image, caption) for image, caption in zip(to_bytes(drawn).cpu().numpy(), captions, strict=True)]
     ends = [Tile(task.images[int(at)].cpu().numpy(), name) for at in (one, other)]
     return [ends[0], *middle, ends[1]]

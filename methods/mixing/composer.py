@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.base import Batch, Method, Task, Views
+from methods.base import Batch, Prepared, Task, Views
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
 from methods.mixing.segments import Segmenter
@@ -28,21 +28,13 @@ class Composed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Composer(Method):
+class Composer(Prepared):
     """A prepared method. generator: None mixes pixels."""
 
     method: "Mixing"
     task: Task
     generator: Generator | None
     segmenter: Segmenter | None = field(compare=False)
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return self.method.name
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        return self.method.label
 
     @property
     def lookahead(self) -> int:  # type: ignore[override]

@@ -15,13 +15,11 @@ from methods.mixing.networks import Generator
 from methods.mixing.recipe import GeneratorRecipe, Strides
 from methods.mixing.rules import GridRule, HydraRule, PairRule, RangeRule, Rule
 from methods.mixing.segments import Segmentation, Segmenter, Timing, default_scale
+from methods.ranges import Amount, Positive, Share
 
 __all__ = ["Composer", "Generated", "GridMixing", "HydraMixing", "Mixing", "SegmentMixing"]
 
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[int, Field(ge=32, multiple_of=8)]  # the discriminator halves 32 pixels four times, the pyramid thrice
-Rate = Annotated[float, Field(gt=0)]
 T = TypeVar("T")
 
 
@@ -174,7 +172,7 @@ class Generated(Mixing):
     epochs: Positive | None = None
     batch_size: Positive | None = None
     images_per_class: Positive | None = None
-    learning_rate: Rate | None = None
+    learning_rate: Amount | None = None
     blocks: Annotated[int, Field(ge=0)] = 4
     mixing_point: Share = 0.5
     decoder_blocks: Literal["active", "bypassed"] = "active"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.batches import normalise, to_unit
+from datasets.batches import normalise, to_bytes, to_unit
 from methods.artifacts import Tile
 from methods.base import Task
 from methods.mixing.composer import mix_images
@@ -48,7 +48,7 @@ def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int
     ]
     segments = [] if maps is None else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
     winners = colours[nearest(mask, recipe.size)[0].cpu().numpy()]
-    return [*sources, *segments, Tile(winners, "mask"), Tile(to_bytes(mixed[0]), "mixed")]
+    return [*sources, *segments, Tile(winners, "mask"), Tile(to_bytes(mixed[0]).cpu().numpy(), "mixed")]
 
 
 def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:
@@ -56,11 +56,6 @@ def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:
     members = (task.labels.cpu() == label).nonzero().flatten()
     order = members[torch.randperm(len(members), generator=rng)]
     return order[torch.arange(count) % len(order)].to(task.device)
-
-
-def to_bytes(image: Tensor) -> np.ndarray:
-    """A 3×H×W image in [-1, 1] as uint8 H×W×3."""
-    return ((image.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
 
 
 def palette(count: int) -> np.ndarray:

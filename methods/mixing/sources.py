@@ -60,8 +60,7 @@ class SourceBatches:
     def __init__(self, recipe: "GeneratorRecipe", task: Task):
         self.recipe, self.rule, self.task = recipe, recipe.mask, task
         self.images = resize(task.images, recipe.size)
-        labels = task.labels.cpu()
-        self._labels, self._by_class = labels, labels.argsort(stable=True)
+        self._labels, self._by_class = task.labels.cpu(), task.by_class
         self._repeats = recipe.repeats(task.samples_per_class)
         self._streams = {name: task.stream(f"generator {name}") for name in _STREAMS}
         self._order = torch.empty(0, dtype=torch.long)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.batches import normalise, to_unit
+from datasets.batches import normalise, to_bytes, to_unit
 from methods.base import Task
 from methods.history import LossHistory
 from methods.mixtures.masks import blend, descend, divergence, indecision, raise_masks, reached
@@ -159,8 +159,9 @@ class MixedSetBuilding:
     def _kept(self, search: Search, done: Tensor | slice = slice(None)) -> MixedSet:
         sources, logits = search.sources[done], search.logits[done]
         images = self._mix(sources, raise_masks(logits, self.images.shape[-1]))
-        pixels = images.add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-        return MixedSet(*(value.cpu().contiguous() for value in (pixels, search.labels[done], sources, logits.half())))
+        return MixedSet(
+            *(value.cpu().contiguous() for value in (to_bytes(images), search.labels[done], sources, logits.half()))
+        )
 
     def _give_up(self) -> None:
         """Ends the building with what there is; raises RuntimeError where that is less than the subset itself."""
