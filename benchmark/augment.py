@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmark.attempt import load_task
 from benchmark.build import RECEIPT, draw_samples, load_artifact
-from benchmark.device import pick_device, resolve_precision
+from benchmark.device import resolve_precision, take_device
 from benchmark.plan import with_needs
 from benchmark.pool import Sweep
 from benchmark.progress import make_progress
@@ -144,8 +144,7 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[Compositi
 
 def _device(subject: Subject) -> torch.device:
     """The device to compose on, with the preset's number of threads, so that a generator always draws the same."""
-    torch.set_num_threads(load_preset(subject.preset).cpu_threads())
-    return pick_device()
+    return take_device(load_preset(subject.preset).cpu_threads())
 
 
 def _write(compositions: Iterator[Composition], folder: Path) -> None:

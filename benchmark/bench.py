@@ -18,7 +18,7 @@ import click
 import torch
 
 from benchmark.attempt import load_task
-from benchmark.device import describe, pick_device, resolve_precision
+from benchmark.device import describe, resolve_precision, take_device
 from benchmark.evaluate import evaluate
 from benchmark.protocol import resolve_budgets, run_protocol
 from benchmark.teacher import artifacts_of
@@ -279,7 +279,7 @@ def say(what: str, value: str) -> None:
 
 
 def main() -> None:
-    device = pick_device()
+    device = take_device(torch.get_num_threads())
     say("device", f"{describe(device)}, {torch.get_num_threads()} threads")
     bench_training(device)
     say("training steps of the paper preset, by method", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from benchmark.attempt import Attempt, Options, Outcome, Receipt, attempt, load_task, now
-from benchmark.device import pick_device, resolve_precision
+from benchmark.device import resolve_precision, take_device
 from benchmark.locks import LockHeld
 from benchmark.picture import draw
 from benchmark.protocol import load_preset
@@ -62,8 +62,7 @@ def _require_no_failure(job: Build, store: Path) -> None:
 
 
 def _build(job: Build, at: Attempt) -> str:
-    torch.set_num_threads(load_preset(job.preset).cpu_threads())
-    device = pick_device()
+    device = take_device(load_preset(job.preset).cpu_threads())
     forget_peak_memory(device)
     task = load_task(job, device, resolve_precision("auto", device))
     made = tuple(obtain(need, at, device) for need in job.artifacts)

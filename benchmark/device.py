@@ -1,11 +1,32 @@
 """The device a run works on, and the precision that its hardware is good at."""
 
+import ctypes
+import sys
+
 import torch
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
-def pick_device() -> torch.device:
-    """The GPU where there is one; hide it with CUDA_VISIBLE_DEVICES= to use the CPU."""
+
+def take_device(threads: int) -> torch.device:
+    """Readies this process for training, with so many CPU threads.
+
+    The device is the GPU where there is one; hide it with CUDA_VISIBLE_DEVICES= to use the CPU.
+    """
+    torch.set_num_threads(threads)
+    keep_freed_memory()
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Has this process keep the memory of freed tensors for later ones; does nothing where the C library is not glibc.
+
+    By default glibc returns large blocks at once, and the kernel clears each page anew at the next step:
+    a third of a generator's step at the papers' width.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

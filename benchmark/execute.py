@@ -9,7 +9,7 @@ from torch import nn
 
 from benchmark.attempt import Attempt, Options, Outcome, Receipt, attempt, load_task, now, record_failure
 from benchmark.build import obtain
-from benchmark.device import pick_device, resolve_precision
+from benchmark.device import resolve_precision, take_device
 from benchmark.evaluate import evaluate
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
@@ -42,8 +42,7 @@ class _Execution:
         self.run, self.at = run, at
 
     def work(self) -> str:
-        torch.set_num_threads(load_preset(self.run.preset).cpu_threads())
-        self.device = pick_device()
+        self.device = take_device(load_preset(self.run.preset).cpu_threads())
         forget_peak_memory(self.device)
         self.precision = resolve_precision(self.run.protocol.precision, self.device)
         made = tuple(obtain(artifact, self.at, self.device) for artifact in self.run.artifacts)

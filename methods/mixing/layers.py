@@ -1,10 +1,14 @@
 """Two layers as the processor likes them: on a CPU in mixed precision half of a generator's step is theirs."""
 
+from collections.abc import Sequence
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 _EPSILON = 1e-5
+_FEW = 3  # channels on which a CPU wastes most of a convolution's work
 
 
 class ActivatedNorm(nn.Module):
@@ -61,13 +65,37 @@ class ReflectingConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, bias: bool) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+        self.side, self.rim = kernel, kernel // 2
 
     def forward(self, features: Tensor) -> Tensor:
-        if self.in_channels > 3 or features.device.type != "cpu":
-            return super().forward(features)
-        # a CPU wastes most of its work on three channels: the kernel's columns become channels
-        side, width = self.kernel_size[0], features.shape[-1]
-        padded = functional.pad(features, (side // 2,) * 4, mode="reflect")
-        shifted = torch.cat([padded[..., column : column + width] for column in range(side)], 1)
-        weight = self.weight.permute(0, 3, 1, 2).reshape(self.out_channels, side * self.in_channels, side, 1)
-        return functional.conv2d(shifted.contiguous(memory_format=torch.channels_last), weight, self.bias)
+        if features.device.type == "cpu" and self.in_channels <= _FEW:
+            return self._columns_come_in(features)
+        if features.device.type == "cpu" and self.out_channels <= _FEW:
+            return self._columns_go_out(features)
+        return functional.conv2d(_reflected(features, rows=self.rim, columns=self.rim), self.weight, self.bias)
+
+    def _columns_come_in(self, features: Tensor) -> Tensor:
+        """The kernel's columns are channels of the input, each of the images moved by as much."""
+        padded = _reflected(features, rows=self.rim, columns=self.rim)
+        moved = torch.cat(_moved([padded] * self.side), 1).contiguous(memory_format=torch.channels_last)
+        return functional.conv2d(moved, self.weight.permute(0, 3, 1, 2).flatten(1, 2)[..., None], self.bias)
+
+    def _columns_go_out(self, features: Tensor) -> Tensor:
+        """The kernel's columns are channels of the output, which are moved by as much and added up in float32."""
+        weight = self.weight.permute(3, 0, 1, 2).flatten(0, 1)[..., None]
+        columns = functional.conv2d(_reflected(features, rows=self.rim), weight)
+        parts = _reflected(columns, columns=self.rim).unflatten(1, (self.side, -1)).unbind(1)
+        total = reduce(torch.add, (part.float() for part in _moved(parts)))
+        return (total if self.bias is None else total + self.bias[:, None, None]).to(columns.dtype)
+
+
+def _moved(padded: Sequence[Tensor]) -> list[Tensor]:
+    """Of tensors padded by a kernel's width what each of its columns sees, in their order."""
+    width = padded[0].shape[-1] - len(padded) + 1
+    return [part[..., column : column + width] for column, part in enumerate(padded)]
+
+
+def _reflected(features: Tensor, *, rows: int = 0, columns: int = 0) -> Tensor:
+    """Reflects at the border in the precision of the features, where autocast on a CPU goes by way of float32."""
+    with torch.autocast("cpu", enabled=False):
+        return functional.pad(features, (columns, columns, rows, rows), mode="reflect")

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from methods.mixing.layers import ReflectingConv
 from methods.mixing.networks import Decoder, Discriminator, Encoder, Generator, ResidualBlock
 
 CODE, HYDRAMIX, SUPPLEMENT = (2, 2, 2, 2), (1, 2, 2, 2), (1, 1, 1, 1)
@@ -150,6 +151,20 @@ def test_mixing_point_divides_the_blocks(mix_after: int) -> None:
 def test_mixing_point_outside_the_blocks_is_refused(mix_after: int) -> None:
     with pytest.raises(ValueError, match="mix_after"):
         Generator(active=True, blocks=4, mix_after=mix_after, width=4)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 8), (8, 3), (8, 8)])
+def test_reflecting_convolutions_round_as_bfloat16_does(inputs: int, outputs: int) -> None:
+    convolution, x = ReflectingConv(inputs, outputs, 7, bias=True), torch.randn(2, inputs, 12, 12)
+    direct, coarse = x.clone().requires_grad_(), x.clone().requires_grad_()
+    expected = reflected(direct, convolution)
+    with torch.autocast("cpu", torch.bfloat16):
+        computed = convolution(coarse)
+    expected.square().sum().backward()
+    computed.float().square().sum().backward()
+    assert computed.dtype == torch.bfloat16
+    torch.testing.assert_close(computed.float(), expected, atol=0.02, rtol=0.02)
+    assert (coarse.grad - direct.grad).norm() < 0.02 * direct.grad.norm()
 
 
 def test_networks_train_under_bfloat16_autocast() -> None:
