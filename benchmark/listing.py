@@ -22,7 +22,7 @@ _FEW = 50  # training images for which a method's own protocol is listed
 def listing(what: str) -> list[dict[str, object]]:
     """One object per method, dataset, study or preset: name, label, source, available, parameters.
 
-    A method also has `protocol`: what it puts in the place of the paper preset's, for a subset of 50 images.
+    A method also has `own protocol for 50 images`: what it puts in the place of the paper preset's for so many.
     """
     return {"methods": _methods, "datasets": _datasets, "studies": _studies, "presets": _presets}[what]()
 
@@ -53,7 +53,7 @@ def _methods() -> list[dict[str, object]]:
 
     return [
         _entry(name, cls.label, cls.source, cls.available, {field.name: field.default for field in fields(cls)})
-        | {"protocol": cls().protocol(_FEW)}
+        | {f"own protocol for {_FEW} images": cls().protocol(_FEW)}
         for name, cls in method_registry.entries().items()
     ]
 

@@ -33,7 +33,8 @@ _CODE = ("benchmark/**/*.py", "benchmark/**/*.yaml", "datasets/**/*.py", "method
 @dataclass(frozen=True)
 class Outline:
     """A study after selection. `published` is a file of results/published; preset and seeds are as selected,
-    study_preset and study_seeds the study's own; unavailable: runs of methods that do not run yet."""
+    study_preset and study_seeds the study's own; remarks: what methods say with their numbers; unavailable: runs of
+    methods that do not run yet."""
 
     name: str
     title: str
@@ -49,6 +50,7 @@ class Outline:
     study_seeds: tuple[int, ...]
     settings: tuple[str, ...]
     left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
     unavailable: int
     cells: tuple[CellSpec, ...]
 
@@ -137,6 +139,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         study_seeds=tuple(study.seeds),
         settings=selection.settings,
         left_out=grid.left_out,
+        remarks=tuple(dict.fromkeys(cell.method.remark for cell in grid.cells if cell.method.remark)),
         unavailable=sum(len(grid.seeds) for cell in grid.cells if not cell.available),
         cells=(*cells, *(average_specs(cells, study.datasets) if study.average else ())),
     )

@@ -13,6 +13,7 @@ from benchmark.run import Run
 from benchmark.selection import STUDIES, Selection, study_names
 from benchmark.settings import Settings
 from datasets.base import Dataset, get_dataset
+from datasets.registry import BadInput
 from methods.base import Method
 from methods.registry import format_method, parse_method
 
@@ -136,10 +137,21 @@ def _select(
         for method in _unique(map(parse_method, selection.methods or [m for m, _ in own])):
             for size in _unique(selection.samples_per_class or [n for _, n in own]):
                 if _leaves_out(known, place, format_method(method), size):
-                    left_out.append(f"{format_method(method)} on {dataset.text} at {size} per class")
+                    left_out.append(
+                        f"{format_method(method)} on {dataset.text} at {size} per class{_why(method, dataset)}"
+                    )
                 else:
                     kept.append((dataset, method, size, place))
     return kept, tuple(left_out) if selection.methods or selection.samples_per_class else ()
+
+
+def _why(method: Method, dataset: Dataset) -> str:
+    """What the method itself says against a dataset, in brackets."""
+    try:
+        method.resolve(dataset)
+    except BadInput as error:
+        return f" ({error})"
+    return ""
 
 
 def _place_of(dataset: Dataset, of_study: set[str]) -> str | None:

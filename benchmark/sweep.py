@@ -98,7 +98,7 @@ def parse_duration(text: str) -> float:
 
 
 def _announce(plan: Plan, request: Request, note: Callable[[str], None]) -> None:
-    counts = ", ".join(f"{count} {state}" for state, count in plan.counts().items() if count)
+    counts = ", ".join(f"{count} {state}" for state, count in plan.counts().items() if count) or "no runs"
     measured = f" ({plan.from_measured} of the done ones in results/measured)" if plan.from_measured else ""
     note(f"{plan.grid.name}, preset {plan.grid.preset}: {counts}{measured}")
     if plan.states["failed"] and not request.retry:

@@ -67,6 +67,7 @@ def _caption(outline: Outline, records: Records) -> str:
     if outline.settings:
         parts.append(f"Changed: {', '.join(outline.settings)}.")
     parts += [f"{ours} stands for {theirs} and is another test set." for ours, theirs in stand_ins(outline)]
+    parts += outline.remarks
     if outline.preset != "paper" and outline.published:
         parts.append("Not the papers' setting: their numbers are for orientation.")
     missing = sum(key not in records.by_key for key in outline.keys)

@@ -115,6 +115,7 @@ class Method:
     version: ClassVar[int] = 1
     available: ClassVar[bool] = True
     automatic: ClassVar[bool] = False  # may stand behind a '+' in a method's text
+    remark: ClassVar[str] = ""  # a sentence that stands with its numbers, below every table and figure
 
     lookahead: ClassVar[int] = 0  # batches that may be begun before they are needed
 
@@ -247,6 +248,10 @@ class Composition(Method):
     @property
     def lookahead(self) -> int:  # type: ignore[override]
         return self.base.lookahead
+
+    @property
+    def remark(self) -> str:  # type: ignore[override]
+        return self.base.remark
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> "Composition":
         return Composition(self.base.resolve(dataset, budgets), self.augmentation.resolve(dataset, budgets))

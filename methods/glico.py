@@ -33,7 +33,7 @@ class Glico(Method):
     generator's) and latent_rate are None here and the preset's to spend.
     Other than published: only the subset has latents, none are of unlabelled or test images; the last state is
     kept, not the one of least loss; batch norm is in evaluation when images are drawn; the latents have no
-    second, small step by SGD.
+    second, small step by SGD, and the small classifier keeps its rate of 0.1.
     """
 
     p_gen: Share = 0.5
@@ -47,6 +47,12 @@ class Glico(Method):
     images_per_class: Positive | None = None
     learning_rate: Amount | None = None
     latent_rate: Amount | None = None
+
+    @property
+    def remark(self) -> str:  # type: ignore[override]
+        lap = self.perceptual == "lap"
+        loss = "with a Laplacian loss for VGG's features" if lap else "with VGG's features, learned on ImageNet"
+        return f"{self.label} is fitted to the labelled subset alone, {loss}."
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
         if dataset.image_size < 16 or dataset.image_size % 8:

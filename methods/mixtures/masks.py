@@ -47,7 +47,8 @@ def blur(gradients: Tensor, sigma: float) -> Tensor:
 def descend(logits: Tensor, gradients: Tensor, losses: Tensor, sigma: float) -> Tensor:
     """Logits B×K×w×w one step further: along the blurred gradient, as far as would bring a linear loss (B) to 0."""
     blurred = blur(gradients, sigma)
-    lengths = losses / (gradients * blurred).sum((1, 2, 3)).clamp_min(_LEAST)
+    slopes = (gradients * blurred).sum((1, 2, 3))
+    lengths = losses / slopes.where(slopes != 0, _LEAST)
     return logits - lengths.clamp(_SHORTEST, _LONGEST)[:, None, None, None] * blurred
 
 

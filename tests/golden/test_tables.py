@@ -45,6 +45,17 @@ CAPTION = (
 )
 
 
+def test_what_methods_say_of_their_numbers_stands_below_those_alone(store):
+    def caption(*methods: str) -> str:
+        selection = Selection(datasets=("cifair10",), methods=methods, samples_per_class=(5,), seeds=(0,))
+        return make_table("table1", selection, Stores(store, alone=True))[0].caption
+
+    remark = "GLICO is fitted to the labelled subset alone, with a Laplacian loss for VGG's features."
+    assert caption("glico", "baseline").count(remark) == caption("glico+autoaugment").count(remark) == 1
+    assert "with VGG's features, learned on ImageNet" in caption("glico(perceptual=vgg)")
+    assert "GLICO" not in caption("baseline", "mixup")
+
+
 def test_text_rows(table):
     lines = table.render("text").splitlines()
     assert lines[0] == CAPTION

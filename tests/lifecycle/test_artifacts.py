@@ -177,16 +177,19 @@ def test_an_interrupted_building_goes_on_with_the_same_bits(store, tmp_path, sha
     assert "checkpoint.pt" not in files(store / job.path)
 
 
-@pytest.mark.parametrize("method", ["glico", "supermix"])
-def test_what_methods_train_first_goes_on_with_the_same_bits(store, tmp_path, make_run, method):
-    (job,) = make_run(method).artifacts
+@pytest.mark.parametrize("kind", ["latents", "mixed-set", "teacher"])
+def test_what_methods_train_first_goes_on_with_the_same_bits(store, tmp_path, make_run, kind):
+    (job,) = make_run("glico" if kind == "latents" else "supermix").artifacts
+    if kind == "teacher":
+        (job,) = job.artifacts
+    assert job.artifact.recipe.name == kind
     for need in job.artifacts:
         assert build(need, store).state == "done"
     assert build(job, tmp_path / "whole").state == "done"
     assert build(job, store, stop=stop_after(1)).state == "unfinished"
     assert build(job, store).state == "done"
     assert read_artifact(store / job.path / ARTIFACT).resumed == 1
-    for name in (TENSORS, SAMPLES, "history.csv"):
+    for name in (TENSORS, "history.csv", *[SAMPLES] * (kind != "teacher")):  # a teacher draws nothing
         assert (store / job.path / name).read_bytes() == (tmp_path / "whole" / job.path / name).read_bytes()
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.batches import Batches
-from benchmark.protocol import resolve_protocol
+from benchmark.protocol import resolve_budgets, resolve_protocol
 from benchmark.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
@@ -18,7 +18,7 @@ from datasets.subset import find_subset
 from methods.base import Method, Task
 from methods.glico import Glico
 from methods.latents.fitting import Fitting
-from methods.latents.interpolating import SHARES, Neighbours
+from methods.latents.interpolating import SHARES, Interpolating, Neighbours
 from methods.latents.networks import LATENT, NOISE, LatentGenerator, draw_noise, loop_classifier
 from methods.latents.perceptual import VggDistance, make_distance
 from methods.latents.recipe import LatentRecipe
@@ -250,6 +250,15 @@ def test_the_learning_rate_is_halved_after_70_and_140_of_202_epochs():
     assert rates == [1e-3] * 70 + [5e-4] * 70 + [2.5e-4] * 62
 
 
+def test_the_latents_rate_is_halved_with_the_generator_s_and_the_classifier_s_is_not():
+    training = fitting(epochs=202, batch_size=40)
+    for step, share in ((0, 1), (70, 0.5), (140, 0.25)):
+        training.step = step
+        training.advance()
+        rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in training.optimisers.items()}
+        assert rates == {"generator": 1e-3 * share, "latents": 1e-2 * share, "classifier": 0.1}
+
+
 def test_optimisers_forget_after_every_epoch_only_if_asked():
     for reset, steps in ((False, 6), (True, 1)):
         training = advanced(fitting(f"glico(reset_optimisers={reset})", batch_size=8), 6)  # 5 steps are an epoch
@@ -297,6 +306,27 @@ def test_images_of_the_published_setting():
     published = recipe(hidden=1024, epochs=202, batch_size=128, images_per_class=500)
     assert published.images(5, 10) == 202 * 5000
     assert published.flops() == pytest.approx(3 * 2 * 32.4e6, rel=0.01)  # 9.0, 8.4, 0.8 and 14.2 million products
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "repeated_to"), [("cifair10", 128, 500), ("cifair100", 128, 500), ("stl10", 32, 30)]
+)
+def test_the_paper_preset_is_that_of_fidelity(name, batch, repeated_to):
+    dataset = get_dataset(name)
+    method = parse_method("glico").resolve(dataset, resolve_budgets("paper", dataset))
+    assert (method.p_gen, method.slerp) == (0.5, "per_sample")
+    assert method.recipe(dataset) == LatentRecipe(
+        size=dataset.image_size,
+        perceptual="lap",
+        gamma=0.5,
+        reset_optimisers=True,
+        hidden=1024,
+        epochs=202,
+        batch_size=batch,
+        images_per_class=repeated_to,
+        learning_rate=0.7e-3,
+        latent_rate=1e-3,
+    )
 
 
 def test_pictures_lead_from_an_image_to_another_of_its_class():
@@ -376,6 +406,31 @@ def test_a_drawn_image_lies_between_its_own_and_a_neighbour_s_latent():
     assert angles == set(SHARES)
     for codes in seen:  # one share for the whole batch
         assert codes.diagonal().unique().numel() == 1
+
+
+@pytest.mark.parametrize("axis", ["per_sample", "published"])
+def test_images_are_drawn_along_the_arc_that_is_asked_for_and_each_with_a_noise(axis):
+    task = digits(2)
+    method, seen = prepared(f"glico(slerp={axis})", task), []
+    method.fitted.generator.forward = lambda codes, noise: (
+        seen.append((codes, noise)) or torch.zeros(len(codes), 3, 32, 32)
+    )
+    picked, rng, same = torch.arange(20), torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
+    method.draw(picked, rng)
+    neighbours = method.neighbours.draw(picked, same)
+    share = SHARES[int(torch.randint(4, (), generator=same))]
+    ((codes, noise),) = seen
+    assert torch.equal(codes, slerp(method.fitted.latents, method.fitted.latents[neighbours], share, axis))
+    assert torch.equal(noise, draw_noise(20, same, task.device)) and noise.std() > 0.1
+
+
+def test_images_of_96_pixels_are_fitted_and_drawn():
+    images = torch.from_numpy(get_dataset("digits").train_images(np.arange(20)))
+    task = replace(digits(2), images=images.repeat_interleave(3, 1).repeat_interleave(3, 2))
+    made = recipe(size=96)
+    fitted = made.load(advanced(Fitting(made, task), 2).tensors(), task.device)
+    drawn = Interpolating(resolved(), task, fitted, Neighbours(task)).draw(torch.arange(4), torch.Generator())
+    assert drawn.shape == (4, 3, 96, 96) and drawn.isfinite().all()
 
 
 def test_images_that_do_not_fit_are_refused(monkeypatch):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from kymatio import Scattering2D
 
 from benchmark.nets import build_network
 from datasets.base import get_dataset
@@ -26,8 +27,7 @@ def double() -> Scattering:
 
 @pytest.mark.parametrize("size", [32, 33, 64])
 def test_the_tight_frame_is_kymatios(size):
-    kymatio = pytest.importorskip("kymatio")
-    theirs = kymatio.Scattering2D(J=2, shape=(size, size), L=8, frontend="torch")
+    theirs = Scattering2D(J=2, shape=(size, size), L=8, frontend="torch")
     images = torch.rand(3, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     orders = torch.tensor([1] + [2] * 16 + [3] * 64)
     expected = theirs(images) * ((KYMATIO_PI / math.pi) ** orders)[:, None, None]
@@ -39,9 +39,8 @@ def test_the_tight_frame_is_kymatios(size):
 
 def test_learned_wavelets_are_those_that_kymatio_would_use():
     """Kymatio's transform with our filters in the place of its own, away from the tight frame."""
-    kymatio = pytest.importorskip("kymatio")
     torch.manual_seed(3)
-    ours, theirs = Scattering(Wavelets("random")), kymatio.Scattering2D(J=2, shape=(32, 32), L=8, frontend="torch")
+    ours, theirs = Scattering(Wavelets("random")), Scattering2D(J=2, shape=(32, 32), L=8, frontend="torch")
     with torch.no_grad():
         filters = ours.wavelets(40)
         for number, filter_ in enumerate(filters):
@@ -185,6 +184,28 @@ def test_large_images_are_refused_unless_asked_for():
     with pytest.raises(BadInput, match="not in the paper"):
         parse_method("scattering+autoaugment").resolve(stl)
     assert parse_method("scattering(large=true)").resolve(stl).classifier_input(96) == (243, 24)
+
+
+def test_large_images_go_through_forward_and_backward():
+    network = parse_method("scattering(large=true)").network(build_network("wrn-10-1", 5, 0.0, 243))
+    scores = network(torch.rand(2, 3, 96, 96))
+    scores.sum().backward()
+    assert scores.shape == (2, 5)
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_gives_the_same_coefficients_and_gradients():
+    torch.manual_seed(0)
+    scattering, images, gradients, outputs = Scattering(Wavelets("random")), torch.randn(2, 3, 32, 32), [], []
+    for device in ("cpu", "cuda"):
+        scattering.to(device).zero_grad()
+        found = scattering(images.to(device))
+        found.square().sum().backward()
+        outputs.append(found.detach().cpu())
+        gradients.append(torch.cat([parameter.grad.flatten().cpu() for parameter in scattering.parameters()]))
+    torch.testing.assert_close(*outputs, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(*gradients, rtol=1e-2, atol=1e-2)
 
 
 def test_the_wavelets_of_any_seed_give_finite_coefficients():

@@ -27,6 +27,13 @@ def test_a_stand_in_takes_its_place_and_what_the_paper_leaves_out_stays_out():
     assert grid.left_out == ("supermix on cifar10-dedup at 5 per class", "supermix on stl10-part at 5 per class")
 
 
+def test_what_a_method_says_against_a_dataset_stands_with_what_is_left_out():
+    selection = Selection(datasets=("stl10",), methods=("scattering",), samples_per_class=(5,))
+    (combination,) = load_grid("table1", selection).left_out
+    assert combination.startswith("scattering on stl10 at 5 per class (")
+    assert "96 pixels are not in the paper; scattering(large=true) runs it" in combination
+
+
 def test_other_datasets_methods_and_sizes_replace_an_axis():
     selection = Selection(datasets=("digits",), methods=("cutout(length=4)",), samples_per_class=(3, 7), seeds=(5, 6))
     grid = load_grid("table1", selection)

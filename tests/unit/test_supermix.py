@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.batches import Batches
-from benchmark.protocol import resolve_protocol
+from benchmark.protocol import resolve_budgets, resolve_protocol
 from benchmark.seeding import Streams
 from benchmark.teacher import artifacts_of
 from datasets.base import get_dataset
@@ -18,7 +18,7 @@ from datasets.batches import normalise, to_unit
 from datasets.subset import find_subset
 from methods.base import Composition, Method, Task
 from methods.mixtures.building import MixedSet, MixedSetBuilding
-from methods.mixtures.masks import blend, blur, divergence, indecision, raise_masks, reached
+from methods.mixtures.masks import blend, blur, descend, divergence, indecision, raise_masks, reached
 from methods.mixtures.recipe import MixedSetRecipe
 from methods.registry import parse_method
 
@@ -139,6 +139,15 @@ def small_problem() -> tuple[Task, nn.Module, Tensor]:
     teacher = linear_teacher(task, gain=3)
     teacher[1].bias.data.zero_()
     return task, teacher, teacher[1].weight
+
+
+def test_the_step_is_the_shortest_where_blurring_turns_the_gradient_round():
+    # stripes of two cells, which a wide blur of five taps reverses
+    gradients = torch.tensor([1.0, 1.0, -1.0, -1.0]).repeat(2).expand(1, 1, 8, 8)
+    slope = float((gradients * blur(gradients, 5.0)).sum())
+    moved = descend(torch.zeros(1, 1, 8, 8), gradients, torch.ones(1), 5.0)
+    assert slope < 0
+    torch.testing.assert_close(moved, -1e-4 * blur(gradients, 5.0))
 
 
 def test_a_batch_s_masks_move_as_the_slow_ones_until_they_are_done():
@@ -285,6 +294,28 @@ def greys(images: Tensor) -> Tensor:
     """Which images of the mixed set a batch holds."""
     assert (images == images[:, :1, :1, :1]).all()
     return ((images[:, 0, 0, 0] + 1) * 127.5).round().long()
+
+
+def recipe_of(text: str, name: str) -> MixedSetRecipe:
+    """What a method asks for at the paper preset."""
+    dataset = get_dataset(name)
+    method = parse_method(text).resolve(dataset, resolve_budgets("paper", dataset))
+    (artifact,) = artifacts_of(method, dataset, 5, 0, resolve_protocol("paper", dataset, {}))
+    return artifact.recipe
+
+
+@pytest.mark.parametrize("name", ["cifair100", "stl10"])
+def test_the_paper_preset_is_that_of_fidelity(name):
+    assert parse_method("supermix").p_gen == 0.5
+    searched = {"sources": 2, "alpha": 3.0, "cells": 8, "sigma": 1.0, "sparsity": 25.0, "max_updates": 50}
+    made = recipe_of("supermix", name)
+    assert made == MixedSetRecipe(made.teacher, **searched, tolerance=0.7, batch_size=100, per_image=10)
+
+
+def test_every_parameter_reaches_the_search():
+    text = "images=3, alpha=1, mask_size=4, blur=2, sparsity=5, max_iter=7, tolerance=0.1, batch_size=9, per_image=6"
+    made = recipe_of(f"supermix({text})", "cifair100")
+    assert made == MixedSetRecipe(made.teacher, 3, 1.0, 4, 2.0, 5.0, 7, 0.1, 9, 6)
 
 
 def test_at_p_gen_0_it_is_the_baseline_and_needs_nothing():
