@@ -177,9 +177,15 @@ def test_an_interrupted_building_goes_on_with_the_same_bits(store, tmp_path, sha
     assert "checkpoint.pt" not in files(store / job.path)
 
 
-@pytest.mark.parametrize("kind", ["latents", "mixed-set", "teacher"])
-def test_what_methods_train_first_goes_on_with_the_same_bits(store, tmp_path, make_run, kind):
-    (job,) = make_run("glico" if kind == "latents" else "supermix").artifacts
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        *(("hydramix", "generator"), ("chimeramix-seg", "generator"), ("glico", "latents")),
+        *(("supermix", "mixed-set"), ("supermix", "teacher")),
+    ],
+)
+def test_what_methods_train_first_goes_on_with_the_same_bits(store, tmp_path, make_run, method, kind):
+    (job,) = make_run(method).artifacts
     if kind == "teacher":
         (job,) = job.artifacts
     assert job.artifact.recipe.name == kind

@@ -20,12 +20,13 @@ from benchmark.protocol import Protocol, resolve_protocol
 from benchmark.seeding import Streams
 from benchmark.train import Training
 from datasets.base import get_dataset
-from datasets.batches import normalise, to_unit
+from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from methods.base import Method, Task, Views
+from methods.base import Batch, Method, Task, Views
 from methods.mixing.composer import Composer, rescale
 from methods.mixing.networks import Generator
+from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter, segment_batch
 from methods.registry import format_method, parse_method, registry
 
@@ -158,6 +159,44 @@ def test_twins_mix_pixels_at_the_generator_s_size(method):
     torch.testing.assert_close(composed.images, rescale(mixed, 32))
 
 
+@pytest.mark.parametrize("method", ["gridmix(p_gen=1)", "segmix(p_gen=1, segmentation=precomputed)", "nmix(p_gen=1)"])
+def test_image_0_is_the_batch_s_and_partners_follow(method, monkeypatch):
+    composer = prepared(method, digits())
+    numbers = torch.arange(composer.sources)[:, None, None, None].expand(-1, 5, 32, 32)
+    images = numbers[:, :, None].expand(-1, -1, 3, -1, -1) / 10
+
+    def partners(count: int) -> Views:
+        assert count == composer.sources - 1
+        return Views(images[1:], numbers[1:])
+
+    for winner in range(composer.sources):
+        given: list[Tensor | None] = []
+
+        def draw(rule: Rule, count: int, size: int, found: Tensor | None, rng, winner=winner, given=given) -> Tensor:
+            given.append(found)
+            return torch.full((count, size, size), winner)
+
+        monkeypatch.setattr(type(composer.method.rule), "draw", draw)
+        batch = Batch(images[0], functional.one_hot(torch.arange(5)), numbers[0], partners)
+        composed = composer.begin(batch, torch.Generator())()
+        torch.testing.assert_close(composed.images, images[winner])
+        segmented = list(composer.method.rule.segmented)
+        assert (given[0] is None) == (not segmented)
+        assert given[0] is None or torch.equal(given[0].transpose(0, 1), numbers[segmented])
+
+
+def test_partners_are_of_the_image_s_class_itself_included():
+    task = digits()
+    colours = torch.stack([task.labels, torch.arange(20), torch.zeros(20)], dim=1).byte()
+    coloured = replace(task, images=colours[:, None, None].expand(-1, 32, 32, -1).contiguous())
+    batch = batches("baseline", coloured).make(torch.arange(20))
+    assert torch.equal(to_bytes(batch.images)[:, 0, 0], colours)
+    labels, places = to_bytes(batch.partners(30).images)[:, :, 0, 0, :2].long().unbind(-1)
+    assert torch.equal(labels, task.labels.expand(30, -1))
+    for image in range(20):
+        assert set(places[:, image].tolist()) == set((task.labels == task.labels[image]).nonzero().flatten().tolist())
+
+
 def test_a_seed_gives_the_same_composition_on_its_own():
     task = digits()
     composer = prepared("hydramix", task)
@@ -207,6 +246,22 @@ def test_maps_are_segmentations_of_the_images_as_they_are():
     assert prepared("hydramix(segmentation=augmented)", task).maps(task) is None
     assert prepared("chimeramix-grid", task).maps(task) is None
     assert prepared("chimeramix-seg(segmentation=precomputed)", task).maps(task) is not None
+
+
+@pytest.mark.parametrize("method", ["nmix", "hydramix"])
+def test_noise_replaces_the_classifier_s_segmentations(method):
+    task = digits()
+    clean = segment_batch(task.images, 60)
+    for noise, low, high in [(0.5, 4, 16), (1.0, 20, 20)]:
+        maps = prepared(f"{method}(noise={noise})", task).maps(task)
+        replaced = [not torch.equal(one, other) for one, other in zip(maps, clean, strict=True)]
+        assert low <= sum(replaced) <= high
+
+
+def test_noise_replaces_for_the_generator_and_the_classifier_alike():
+    task, method = digits(), resolved("hydramix(generator_size=32, noise=0.5)")
+    (artifact,) = method.needs(get_dataset("digits"), 2, 0)
+    assert torch.equal(artifact.recipe.start(task, ()).batches._maps, method.prepare(task, ()).maps(task))
 
 
 def test_noise_needs_precomputed_segmentations():
