@@ -196,6 +196,19 @@ def bench_generators(device: torch.device) -> None:
             _compare_rate(batch / step, PUBLISHED_GENERATOR, 3.0, device)
 
 
+def bench_segmentation(device: torch.device) -> None:
+    """Prints what segmenting real images costs, in one process: at the generator's and at a classifier's size."""
+    from methods.mixing.segments import segment_batch
+    from methods.mixing.sources import resize
+
+    images = paper_task(real_dataset(), device).images
+    for size in (64, 32):
+        scaled = resize(images, size)
+        segment_batch(scaled, 60)
+        taken = min(seconds(partial(segment_batch, scaled, 60), device) for _ in range(3)) / len(images)
+        say(f"segmentation of an image of {size} pixels", f"{1000 * taken:.2f} ms")
+
+
 def bench_glico(device: torch.device) -> None:
     """Prints steps/s of fitting GLICO's latents and generator at the paper preset (32 pixels, batch 128)."""
     dataset = real_dataset()
@@ -245,7 +258,7 @@ def bench_supermix(device: torch.device) -> None:
 
     step = min(seconds(update_a_fresh_batch, device) for _ in range(4))
     masks = building.search.logits.shape[:2].numel()  # type: ignore[attr-defined]
-    say("masks of supermix", f"{masks / step:.1f} updates/s")
+    say("masks of supermix, with the paper preset's teacher", f"{masks / step:.1f} updates/s")
 
 
 def _advance(training: Training, steps: int) -> None:
@@ -285,6 +298,7 @@ def main() -> None:
     say("training steps of the paper preset, by method", "")
     bench_methods(device)
     bench_generators(device)
+    bench_segmentation(device)
     bench_glico(device)
     bench_scattering(device)
     bench_supermix(device)

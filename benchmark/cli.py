@@ -138,6 +138,8 @@ def samples(samples_per_class: int | None, output: Path, **values: Any) -> None:
     """
     from benchmark.augment import make_samples
 
+    if output.suffix != ".png":
+        raise BadInput(f"{output}: samples are a .png file")
     make_samples(_subject(values, samples_per_class), values["results"].resolve(), output, note)
     note(f"wrote {output}")
 

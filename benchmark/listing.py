@@ -10,6 +10,8 @@ from benchmark.selection import study_names
 from benchmark.stores import Stores
 from datasets.base import registry as dataset_registry
 from datasets.registry import BadInput, unknown
+from results.artifacts import ARTIFACT, artifact_files
+from results.store import RECORD
 
 if TYPE_CHECKING:
     from benchmark.outline import Finished
@@ -128,18 +130,20 @@ def plan_text(plan: "Plan | Finished") -> str:
 
 
 def find_record(text: str, stores: Stores) -> Path:
-    """The record file that a key, its beginning, or a run's folder names."""
-    folder = Path(text)
-    if (folder / "record.json").exists():
-        return folder / "record.json"
+    """The record file, of a run or an artifact, that a key, its beginning, or a folder names."""
+    for name in (RECORD, ARTIFACT):
+        if (Path(text) / name).exists():
+            return Path(text, name)
     records = stores.records()
     key = text.rsplit("-", 1)[-1].strip("[]/")
-    found = [name for name in records.by_key if name.startswith(key)]
+    found = [entry.path for name, entry in records.by_key.items() if name.startswith(key)]
+    found += artifact_files(stores.folders(), key)
     if len(found) > 1:
-        raise BadInput(f"'{text}' fits {len(found)} records: {', '.join(sorted(found)[:5])}")
+        names = sorted(path.parent.name for path in found)
+        raise BadInput(f"'{text}' fits {len(found)} records: {', '.join(names[:5])}")
     if not found:
         raise unknown("record", text, records.by_key) if records.by_key else BadInput("there are no records yet")
-    return records.by_key[found[0]].path
+    return found[0]
 
 
 def dataset_states() -> list[dict[str, object]]:

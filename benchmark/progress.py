@@ -59,6 +59,7 @@ class Lines:
     def __init__(self, total: int):
         self.total, self.done = total, 0
         self._started = self._said = time.monotonic()
+        self._first_seen: dict[str, tuple[float, int]] = {}  # when, and at which step
 
     def __enter__(self) -> Self:
         return self
@@ -72,12 +73,22 @@ class Lines:
         for job, state, message in ended:
             self.done += 1
             self._say(f"[{self.done}/{self.total}] {state}: {job}: {message}{self._left()}")
+        for key, (_, at) in running.items():
+            self._first_seen.setdefault(key, (time.monotonic(), at["step"]))
         if time.monotonic() - self._said > _LINE_SECONDS:
             steps = "; ".join(
-                f"{job.row} seed {job.seed} {at['step']}/{at['steps']} {describe(at['losses'])}"
-                for job, at in running.values()
+                f"{job.row} seed {job.seed} {at['step']}/{at['steps']}{self._left_of(key, at)} {describe(at['losses'])}"
+                for key, (job, at) in running.items()
             )
             self._say(f"[{self.done}/{self.total}] running: {steps or 'starting'}{self._left()}")
+
+    def _left_of(self, key: str, at: dict) -> str:
+        """The time that a job's steps take from here, at its speed since it was first seen."""
+        since, first = self._first_seen[key]
+        if at["step"] == first:
+            return ""
+        seconds = (time.monotonic() - since) / (at["step"] - first) * (at["steps"] - at["step"])
+        return f" ({seconds / 60:.1f} min)"
 
     def _left(self) -> str:
         if not self.done or self.done == self.total:

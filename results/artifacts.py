@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ ARTIFACT, TENSORS, SAMPLES = "artifact.json", "artifact.safetensors", "samples.p
 class ArtifactRecord(Keyed):
     """Everything that made an artifact. `artifact` is the hashed identity: recipe, training source, size, seed.
 
-    losses: means over the last line of history.csv; tensors_sha256: of the safetensors file beside the record.
+    losses: means over the last line of history.csv; tensors_sha256: of the safetensors file beside the record;
+    prepare_seconds: what setting up the training took, which is mostly the segmentation of precomputed images.
     """
 
     artifact: dict[str, Any]
@@ -30,6 +32,7 @@ class ArtifactRecord(Keyed):
     finished: str
     environment: Environment
     warnings: list[str]
+    prepare_seconds: Finite = 0.0
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -58,10 +61,16 @@ def read_tensors(folder: Path) -> bytes:
     return content
 
 
+def artifact_files(stores: Iterable[Path], key: str = "") -> list[Path]:
+    """The artifact records of several stores whose keys begin with `key`."""
+    pattern = f"artifacts/*/*/*/*-{escape(key)}*/{ARTIFACT}"
+    return [path for store in stores for path in sorted(store.glob(pattern))]
+
+
 def load_artifacts(stores: Iterable[Path]) -> list[ArtifactRecord]:
     """The readable artifact records of several stores; damaged ones are passed over, whoever needs them finds out."""
     found = []
-    for path in (path for store in stores for path in sorted(store.glob(f"artifacts/*/*/*/*/{ARTIFACT}"))):
+    for path in artifact_files(stores):
         with suppress(RecordError):
             found.append(read_artifact(path))
     return found

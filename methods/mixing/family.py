@@ -91,7 +91,8 @@ class GridMixing(Mixing):
 class _Segmenting(Mixing):
     """segmentation: of every augmented image, as ChimeraMix's code does, or precomputed once of each image, as
     HydraMix section 4.1 says; then it is cropped and flipped along. segment_scale: by default 60, and 400 for
-    images of more than 64 pixels."""
+    images of more than 64 pixels. A generator's training segments images at generator_size, a classifier's at the
+    dataset's size, as in ChimeraMix's code (FIDELITY fact 3): on ciFAIR the classifier's masks are coarser."""
 
     segmentation: Timing = "augmented"
     segment_scale: Positive | None = None
@@ -159,7 +160,8 @@ class Generated(Mixing):
     generator: the dataset whose generator of the same size and seed is used, by default the own one (HydraMix
     table 9). What the preset spends on a generator (None here: width of its first layer, epochs, batch_size,
     images_per_class, learning_rate) is then what it spends on that dataset, and where generator_size and
-    segment_scale have the classifier's dataset's defaults, the generator is trained at its own dataset's.
+    segment_scale have the classifier's dataset's defaults, the generator is trained at its own dataset's. On images
+    of more than 64 pixels, images_per_class is 30 at the paper's preset as in ChimeraMix's code; its paper has 120.
     blocks: residual blocks, of which the share mixing_point lies before the mixing. decoder_blocks: ChimeraMix's
     code evaluates the decoder's blocks and drops the result (bypassed); both papers describe them as active.
     strides: of the discriminator. weight_decay: Adam's; 0 in ChimeraMix's code, 0.0005 in both papers.

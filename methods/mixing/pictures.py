@@ -1,6 +1,7 @@
 """Pictures of what a generator composes, in the style of HydraMix figure 2."""
 
 import colorsys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from methods.mixing.recipe import GeneratorRecipe
 
 _ROWS = 6
+_COMPOSITIONS = 3  # per class
 _FRAME = 3  # pixels
 
 
 def compositions(recipe: "GeneratorRecipe", generator: Generator, task: Task) -> list[list[Tile]]:
-    """A row per class: source images in frames of their colours, their segmentations, the mask, the composition.
+    """A row per class: source images in frames of their colours, their segmentations, masks and their compositions.
 
     The images are not augmented and have the generator's size; the same seed gives the same rows.
     """
@@ -37,9 +39,10 @@ def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int
     images = resize(task.images[_pick(task, label, recipe.mask.sources, rng)], recipe.size)
     maps = segment_batch(images, recipe.segments.scale) if recipe.segments else None
     segmented = list(recipe.mask.segmented)
-    mask = recipe.mask.draw(1, recipe.size // 4, None if maps is None else maps[None, segmented], rng)
+    repeated = None if maps is None else maps[None, segmented].expand(_COMPOSITIONS, -1, -1, -1)
+    masks = recipe.mask.draw(_COMPOSITIONS, recipe.size // 4, repeated, rng)
     with torch.no_grad(), task.autocast():
-        mixed = mix_images(generator, normalise(to_unit(images))[:, None], mask)
+        mixed = mix_images(generator, normalise(to_unit(images))[:, None].expand(-1, _COMPOSITIONS, -1, -1, -1), masks)
     colours = palette(len(images))
     name = task.class_names[label] if task.class_names else f"class {label}"
     sources = [
@@ -47,8 +50,10 @@ def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int
         for number, (image, colour) in enumerate(zip(images.cpu().numpy(), colours, strict=True), start=1)
     ]
     segments = [] if maps is None else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
-    winners = colours[nearest(mask, recipe.size)[0].cpu().numpy()]
-    return [*sources, *segments, Tile(winners, "mask"), Tile(to_bytes(mixed[0]).cpu().numpy(), "mixed")]
+    winners = colours[nearest(masks, recipe.size).cpu().numpy()]
+    drawn = to_bytes(mixed).cpu().numpy()
+    composed = [(Tile(winners[i], "mask"), Tile(drawn[i], "mixed")) for i in range(_COMPOSITIONS)]
+    return [*sources, *segments, *chain.from_iterable(composed)]
 
 
 def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:

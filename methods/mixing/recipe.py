@@ -1,6 +1,6 @@
 """How a generator is made from a training subset, as a recipe for an artifact."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from datasets.base import get_dataset
 from methods.artifacts import Recipe, Tile
 from methods.base import Task
 from methods.flops import flops_counted
@@ -16,7 +17,8 @@ from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmentation
 from methods.mixing.training import GeneratorTraining
 
-Strides = tuple[int, int, int, int]
+Stride = Literal[1, 2]
+Strides = tuple[Stride, Stride, Stride, Stride]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,20 @@ class GeneratorRecipe(Recipe):
 
     @property
     def title(self) -> str:
-        return f"{self.mask.method} generator"
+        unusual = sorted(self._studied().items() - _usual(self.mask.method))
+        told = ", ".join(f"{name}={value}" for name, value in unusual)
+        return f"{self.mask.method} generator" + (f" ({told})" if told else "")
+
+    def _studied(self) -> dict[str, Hashable]:
+        """What analyses vary, in the words of methods' parameters; not what presets spend."""
+        blocks: dict[str, Hashable] = {
+            "blocks": self.encoder_blocks + self.decoder_blocks,
+            "before_mixing": self.encoder_blocks,
+        }
+        blocks |= {"decoder_blocks": "active" if self.active else "bypassed"}
+        plain = {name: getattr(self, name) for name in ("strides", "weight_decay", "d_fakes", "reconstruction")}
+        noise = {"noise": self.segments.noise, "segmentation": self.segments.timing} if self.segments else {}
+        return {"generator_size": self.size} | vars(self.mask) | blocks | plain | noise
 
     def network(self) -> Generator:
         """A fresh generator, with weights from torch's global stream."""
@@ -93,6 +108,17 @@ class GeneratorRecipe(Recipe):
         segments = self.segments and vars(self.segments)
         plain = {"strides": list(self.strides), "mask": self.mask.identity(), "segments": segments}
         return {**identity, "parameters": {**identity["parameters"], **plain}}  # type: ignore[dict-item]
+
+
+@lru_cache(maxsize=8)
+def _usual(method: str) -> Set[tuple[str, Hashable]]:
+    """What analyses vary, as a method has it by default on images of 32 pixels."""
+    from methods.registry import parse_method
+
+    generated, spent = parse_method(method), dict.fromkeys(("width", "epochs", "batch_size", "images_per_class"), 1)
+    dataset = get_dataset("digits")
+    resolved = generated.resolve(dataset, {"generator": {**spent, "learning_rate": 1.0}})
+    return resolved.recipe(dataset, dataset)._studied().items()  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=64)

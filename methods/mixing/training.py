@@ -75,7 +75,10 @@ class Adversaries:
 
     @staticmethod
     def _perceptual(generated: Tensor, images: Tensor) -> Tensor:
-        """The sum over two images of their Laplacian losses; each is a mean over the batch."""
+        """The sum over two images of their Laplacian losses, each a mean over the batch, as in ChimeraMix's code.
+
+        HydraMix equation 5 divides a sum over its N images by N; its text compares two of them, to save time.
+        """
         return len(images) * laplacian_loss(generated.flatten(0, 1), images.flatten(0, 1))
 
     @staticmethod

@@ -13,6 +13,7 @@ from torch.nn import functional
 from benchmark.attempt import Options
 from benchmark.build import build, load_artifact
 from benchmark.execute import execute, weights_hash
+from benchmark.listing import find_record
 from benchmark.locks import Lock
 from benchmark.plan import Stores, make_plan
 from benchmark.run import Build
@@ -141,6 +142,8 @@ def test_a_run_builds_what_it_needs_and_the_next_one_shares_it(store, shaky):
     assert record.tensors_sha256 == hashlib.sha256((folder / TENSORS).read_bytes()).hexdigest()
     assert record.steps == 30
     assert record.losses["reconstruction"] > 0
+    assert record.prepare_seconds > 0
+    assert find_record(record.key[:6], Stores(store, alone=True)) == folder / ARTIFACT
     assert execute(second, store).state == "done"
     assert second.artifacts[0].key == job.key
     assert second.key != first.key

@@ -105,6 +105,11 @@ def test_run_show_and_tables_agree(hydrabench, store, tmp_path):
     assert (tmp_path / "t.csv").read_text().startswith("dataset,method,samples_per_class,preset,metric,n,mean")
 
 
+def test_samples_are_a_png_file(hydrabench, tmp_path):
+    answer = hydrabench("samples", "--dataset", "digits", "-o", str(tmp_path / "x.jpg"))
+    assert (answer.returncode, "x.jpg: samples are a .png file" in answer.stderr) == (2, True)
+
+
 def test_a_corrupt_record_is_named_and_the_table_still_prints(hydrabench, store):
     hydrabench("run", "demo", "--method", "baseline", *SHORT)
     (path,) = store.rglob("record.json")

@@ -380,8 +380,8 @@ def test_pictures_show_sources_segments_mask_and_composition():
     rows = made.picture(generator, task)
     assert len(rows) == 6 and len({row[0].caption for row in rows}) == 6
     captions = [tile.caption for tile in rows[0]]
-    assert [caption.split()[-1] for caption in captions] == ["1", "2", "3", "1", "2", "3", "mask", "mixed"]
+    assert [caption.split()[-1] for caption in captions] == ["1", "2", "3"] * 2 + ["mask", "mixed"] * 3
     assert all(tile.image.shape == (32, 32, 3) and tile.image.dtype == np.uint8 for row in rows for tile in row)
     again = made.picture(generator, task)
     assert all(np.array_equal(a.image, b.image) for a, b in zip(rows[5], again[5], strict=True))
-    assert len(recipe("chimeramix-grid(generator_size=32)").picture(generator, task)[0]) == 4
+    assert len(recipe("chimeramix-grid(generator_size=32)").picture(generator, task)[0]) == 8

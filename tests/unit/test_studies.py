@@ -5,7 +5,9 @@ import pytest
 from benchmark.config import load_yaml
 from benchmark.listing import plan_json, plan_text
 from benchmark.plan import Stores, make_plan
+from benchmark.protocol import resolve_budgets
 from benchmark.study import Selection, Study, load_grid, load_study, study_names
+from datasets.base import get_dataset
 from datasets.registry import BadInput
 from methods.registry import format_method, parse_method
 from results.aggregate import load_published
@@ -178,3 +180,19 @@ def test_rows_of_table9_share_one_generator_across_datasets():
     assert all(len(found) == 1 for found in keys.values())
     plain = {run.artifacts[0].key for run in load_grid("table1", Selection(methods=("hydramix",), seeds=(0,))).runs()}
     assert set().union(*keys.values()) <= plain
+
+
+@pytest.mark.parametrize("name", ["table7", "figure6", "figure8", "chimeramix-figure6", "chimeramix-figure7"])
+def test_generators_of_a_study_have_titles_of_their_own(name):
+    runs = load_grid(name, Selection(preset="quick", seeds=(0,))).runs()
+    titles = {
+        job.key: (job.row, job.dataset.training_source, job.samples_per_class) for r in runs for job in r.artifacts
+    }
+    assert len(titles) > 4 and len(set(titles.values())) == len(titles)
+
+
+def test_a_generator_s_title_says_what_is_unusual_in_the_words_of_methods():
+    stl, method = get_dataset("stl10"), "hydramix(strides=(2,2,2,2), noise=0.5)"
+    resolved = parse_method(method).resolve(stl, resolve_budgets("quick", stl))
+    title = "hydramix generator (generator_size=96, noise=0.5, strides=(2, 2, 2, 2))"
+    assert resolved.recipe(stl, stl).title == title
