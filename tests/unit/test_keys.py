@@ -4,6 +4,7 @@ import pytest
 
 from benchmark.run import Run
 from benchmark.study import Selection, load_grid
+from results.artifacts import artifact_files, read_artifact
 from results.index import load_records
 from results.records import slot_of
 from results.store import MEASURED
@@ -82,8 +83,20 @@ def test_committed_records_have_their_keys():
 def test_committed_quick_records_are_found_by_the_studies():
     records = load_records([MEASURED])
     axes = {"preset": "quick", "datasets": ("cifar10-dedup",), "samples_per_class": (5, 50), "seeds": (0, 1, 2)}
-    one = ("baseline", "cutout", "random-erasing", "cosine", "mixup", "mixupn")
-    runs = [*load_grid("table1", Selection(methods=one, **axes)).runs()]
+    one = ("baseline", "cutout", "random-erasing", "cosine", "mixup", "mixupn", "scattering", "glico")
+    generated = ("chimeramix-seg", "hydramix")
+    runs = [*load_grid("table1", Selection(methods=one + generated, **axes)).runs()]
     runs += load_grid("table2", Selection(methods=("autoaugment", "trivialaugment"), **axes)).runs()
-    assert len(runs) == 48
+    runs += load_grid("table6", Selection(**axes | {"samples_per_class": (5,)})).runs()
+    hundred = {**axes, "datasets": ("cifar100-dedup",), "samples_per_class": (5,)}
+    runs += load_grid("table1", Selection(methods=("baseline", "supermix"), **hundred)).runs()
+    assert len(runs) == 60 + 12 + 18 + 6
     assert {run.key for run in runs} <= set(records.by_key)
+
+
+def test_committed_records_of_artifacts_are_of_committed_runs():
+    made = [read_artifact(path) for path in artifact_files([MEASURED])]
+    used = {key for entry in load_records([MEASURED]) for key in entry.record().artifacts}
+    teachers = {artifact.key for artifact in made if artifact.artifact["recipe"]["name"] == "teacher"}
+    assert {artifact.key for artifact in made} - teachers <= used
+    assert not any(artifact.environment.dirty for artifact in made)

@@ -258,14 +258,15 @@ def test_noise_replaces_segmentations_by_those_of_other_images():
 # --- learning
 
 
-def two_images() -> Task:
-    """Two images of one class: deer of CIFAR-10 where it is there, else fours."""
+def ten_images() -> Task:
+    """Five images of each of two classes: deer and horses of CIFAR-10 where it is there, else fours and sevens."""
     try:
-        task = subset_of("cifar10", 2)
+        task = subset_of("cifar10", 5)
     except DataMissing:
-        task = digits()
-    images = task.images[task.labels == 4]
-    return replace(task, images=images, labels=torch.zeros(2, dtype=torch.long), num_classes=1, class_names=("4",))
+        task = digits(5)
+    kept = (task.labels == 4) | (task.labels == 7)
+    labels = (task.labels[kept] == 7).long()
+    return replace(task, images=task.images[kept], labels=labels, num_classes=2, class_names=("4", "7"))
 
 
 def missed(images: Tensor, drawn: Tensor) -> float:
@@ -274,16 +275,16 @@ def missed(images: Tensor, drawn: Tensor) -> float:
 
 
 @pytest.mark.parametrize("method", ["chimeramix-grid", "hydramix"])
-def test_two_images_are_learnt(method):
-    task = two_images()
-    made = recipe(f"{method}(generator_size=32)", width=16, batch_size=2, epochs=50, learning_rate=3e-3)
+def test_ten_images_are_learnt(method):
+    task = ten_images()
+    made = recipe(f"{method}(generator_size=32)", width=16, batch_size=5, epochs=60, learning_rate=3e-3)
     training = GeneratorTraining(made, task)
     advanced(training, training.steps)
     generator, images = training.networks.generator, normalise(to_unit(task.images))
-    bound = 0.03  # deer: 0.171 by their mean colours, 0.078 by thumbnails of 4×4, 0.02 by generators
-    assert missed(images, images.mean((2, 3), keepdim=True)) > 5 * bound
+    bound = 0.05  # deer and horses: 0.179 by their mean colours, 0.067 by thumbnails of 4×4, 0.04 by generators
+    assert missed(images, images.mean((2, 3), keepdim=True)) > 3 * bound
     thumbnails = functional.adaptive_avg_pool2d(images, 4)
-    assert missed(images, functional.interpolate(thumbnails, 32, mode="bilinear")) > 2 * bound
+    assert missed(images, functional.interpolate(thumbnails, 32, mode="bilinear")) > 1.2 * bound
     with torch.no_grad():
         assert missed(images, generator.decode(generator.encode(images))) < bound
     first, last = training.history.lines[0], training.history.lines[-1]
