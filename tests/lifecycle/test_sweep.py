@@ -210,7 +210,7 @@ def test_a_failing_generator_fails_its_runs_alone_and_is_retried(hydrabench, sto
     assert answer.returncode == 1
     assert "1 done, 2 failed" in answer.stderr.replace("2 failed, 1 done", "1 done, 2 failed")
     (failure,) = store.glob("digits/n2/hydramix*/*/failure.json")
-    assert "hydramix generator of digits n=2 seed 0" in json.loads(failure.read_text())["error"]
+    assert "hydramix generator (generator_size=32) of digits n=2 seed 0" in json.loads(failure.read_text())["error"]
     plan = json.loads(hydrabench("plan", *diverging, "--format", "json").stdout)
     assert [artifact["state"] for artifact in plan["artifacts"]] == ["failed"]
     assert "would build" not in hydrabench("run", *diverging, "--dry-run").stderr
