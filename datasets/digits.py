@@ -1,6 +1,8 @@
 """scikit-learn's handwritten digits: the embedded dataset, for demos and tests without any download."""
 
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -13,12 +15,18 @@ _TRAIN = 1000
 def _digits() -> Images:
     """All 1,797 digits, resized from 8×8 (values 0-16) to 32×32, three equal channels."""
     from PIL import Image
-    from sklearn.datasets import load_digits
 
-    digits = load_digits()
-    small = (digits.images * (255 / 16)).round().astype(np.uint8)
+    values = _read()
+    small = (values[:, :64].reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     large = [np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)) for image in small]
-    return Images(np.stack(large)[..., None].repeat(3, axis=3), digits.target.astype(np.int64))
+    return Images(np.stack(large)[..., None].repeat(3, axis=3), values[:, 64].astype(np.int64))
+
+
+def _read() -> np.ndarray:
+    """64 values and the label of each digit, as load_digits reads them; its import alone takes a second."""
+    package = find_spec("sklearn")
+    assert package and package.origin
+    return np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
 
 
 @register_dataset("digits", label="Digits", source="scikit-learn; Alpaydin & Kaynak, 1998")
