@@ -109,17 +109,21 @@ class Receipt:
 
 
 class Attempt:
-    """The work on one job under its lock. resumed: how often it was taken up; caught: warnings so far."""
+    """The work on one job under its lock.
+
+    prepare_seconds: what setting up the fresh training took; resumed: how often it was taken up; caught: warnings
+    so far.
+    """
 
     def __init__(self, job: Job, store: Path, lock: Lock, options: Options, stop: StopRequest):
         self.job, self.store, self.lock, self.options, self.stop = job, store, lock, options, stop
         self.folder = store / job.path
-        self.elapsed, self.resumed = 0.0, 0
+        self.elapsed, self.prepare_seconds, self.resumed = 0.0, 0.0, 0
         self.caught: list[warnings.WarningMessage] = []
 
     def training(self, fresh: Callable[[], T]) -> T:
         """The training in the checkpoint, or a fresh one; a checkpoint that does not fit is set aside."""
-        training = fresh()
+        training = self._timed(fresh)
         try:
             if state := load_checkpoint(self.folder):
                 training.restore(state["training"])
@@ -129,7 +133,13 @@ class Attempt:
         except Exception as error:  # torch raises many kinds for a damaged file or another network's weights
             aside = set_aside_checkpoint(self.folder)
             warnings.warn(f"started again: {aside.name} could not be used ({error})", stacklevel=1)
-            return fresh()
+            return self._timed(fresh)
+        return training
+
+    def _timed(self, fresh: Callable[[], T]) -> T:
+        started = time.monotonic()
+        training = fresh()
+        self.prepare_seconds = time.monotonic() - started
         return training
 
     def train(self, training: Trainable) -> float:

@@ -198,14 +198,15 @@ def bench_generators(device: torch.device) -> None:
 
 def bench_segmentation(device: torch.device) -> None:
     """Prints what segmenting real images costs, in one process: at the generator's and at a classifier's size."""
-    from methods.mixing.segments import segment_batch
+    from methods.mixing.segments import default_scale, segment_batch
     from methods.mixing.sources import resize
 
-    images = paper_task(real_dataset(), device).images
+    dataset = real_dataset()
+    images, scale = paper_task(dataset, device).images, default_scale(dataset)
     for size in (64, 32):
         scaled = resize(images, size)
-        segment_batch(scaled, 60)
-        taken = min(seconds(partial(segment_batch, scaled, 60), device) for _ in range(3)) / len(images)
+        segment_batch(scaled, scale)
+        taken = min(seconds(partial(segment_batch, scaled, scale), device) for _ in range(3)) / len(images)
         say(f"segmentation of an image of {size} pixels", f"{1000 * taken:.2f} ms")
 
 

@@ -1,7 +1,6 @@
 """build(job): trains an artifact once, under its lock, and keeps it where every run that needs it finds it."""
 
 import hashlib
-import time
 from pathlib import Path
 
 import torch
@@ -67,20 +66,18 @@ def _build(job: Build, at: Attempt) -> str:
     forget_peak_memory(device)
     task = load_task(job, device, resolve_precision("auto", device))
     made = tuple(obtain(need, at, device) for need in job.artifacts)
-    started = time.monotonic()
     building = at.training(lambda: job.artifact.recipe.start(task, made))
-    prepare_seconds = time.monotonic() - started
     seconds = at.train(building)
-    _store(job, at, building, task, seconds, prepare_seconds)
+    _store(job, at, building, task, seconds)
     losses = ", ".join(f"{name} {value:.4f}" for name, value in _losses(building).items())
     return f"{losses} in {seconds:.0f} s"
 
 
-def _store(job: Build, at: Attempt, building: Building, task: Task, seconds: float, prepare_seconds: float) -> None:
+def _store(job: Build, at: Attempt, building: Building, task: Task, seconds: float) -> None:
     from safetensors.torch import save
 
     tensors = save({name: value.detach().cpu().contiguous() for name, value in building.tensors().items()})
-    record = _record(job, at, building, task, seconds, prepare_seconds, hashlib.sha256(tensors).hexdigest())
+    record = _record(job, at, building, task, seconds, hashlib.sha256(tensors).hexdigest())
     at.write_history(building.history)
     write_atomically(at.folder / TENSORS, tensors)
     write_artifact(at.folder, record)
@@ -93,9 +90,7 @@ def draw_samples(job: Build, store: Path, task: Task, path: Path) -> None:
         write_atomically(path, draw(rows))
 
 
-def _record(
-    job: Build, at: Attempt, building: Building, task: Task, seconds: float, prepare_seconds: float, sha256: str
-) -> ArtifactRecord:
+def _record(job: Build, at: Attempt, building: Building, task: Task, seconds: float, sha256: str) -> ArtifactRecord:
     indices = find_subset(job.dataset, job.samples_per_class, job.seed)
     return ArtifactRecord(
         schema=1,
@@ -112,7 +107,7 @@ def _record(
         finished=now(),
         environment=environment(task.device, task.precision),
         warnings=at.warnings(),
-        prepare_seconds=prepare_seconds,
+        prepare_seconds=at.prepare_seconds,
     )
 
 

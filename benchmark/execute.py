@@ -55,11 +55,8 @@ class _Execution:
         return f"top-1 {metrics.top1:.2f}% in {train_seconds + record.eval_seconds:.0f} s"
 
     def _fresh(self, made: tuple[object, ...]) -> Training:
-        started = time.monotonic()
         task = load_task(self.run, self.device, self.precision)
-        training = Training(task, self.run.method.prepare(task, made), self.run.protocol)
-        self.prepare_seconds = time.monotonic() - started
-        return training
+        return Training(task, self.run.method.prepare(task, made), self.run.protocol)
 
     def _record(self, training: Training, metrics: Metrics, train_seconds: float, eval_seconds: float) -> Record:
         run = self.run
@@ -81,7 +78,7 @@ class _Execution:
             environment=environment(self.device, self.precision),
             warnings=self.at.warnings(),
             artifacts=[artifact.key for artifact in run.artifacts],
-            prepare_seconds=self.prepare_seconds,
+            prepare_seconds=self.at.prepare_seconds,
         )
 
     def _store(self, record: Record, training: Training) -> None:

@@ -65,26 +65,31 @@ class ReflectingConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, bias: bool) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
-        self.side, self.rim = kernel, kernel // 2
+
+    @property
+    def rim(self) -> int:
+        """Pixels that are reflected at each border."""
+        return self.kernel_size[0] // 2
 
     def forward(self, features: Tensor) -> Tensor:
-        if features.device.type == "cpu" and self.in_channels <= _FEW:
+        on_cpu = features.device.type == "cpu"
+        if on_cpu and self.in_channels <= _FEW:
             return self._columns_come_in(features)
-        if features.device.type == "cpu" and self.out_channels <= _FEW:
+        if on_cpu and self.out_channels <= _FEW:
             return self._columns_go_out(features)
         return functional.conv2d(_reflected(features, rows=self.rim, columns=self.rim), self.weight, self.bias)
 
     def _columns_come_in(self, features: Tensor) -> Tensor:
         """The kernel's columns are channels of the input, each of the images moved by as much."""
         padded = _reflected(features, rows=self.rim, columns=self.rim)
-        moved = torch.cat(_moved([padded] * self.side), 1).contiguous(memory_format=torch.channels_last)
+        moved = torch.cat(_moved([padded] * self.kernel_size[1]), 1).contiguous(memory_format=torch.channels_last)
         return functional.conv2d(moved, self.weight.permute(0, 3, 1, 2).flatten(1, 2)[..., None], self.bias)
 
     def _columns_go_out(self, features: Tensor) -> Tensor:
         """The kernel's columns are channels of the output, which are moved by as much and added up in float32."""
         weight = self.weight.permute(3, 0, 1, 2).flatten(0, 1)[..., None]
         columns = functional.conv2d(_reflected(features, rows=self.rim), weight)
-        parts = _reflected(columns, columns=self.rim).unflatten(1, (self.side, -1)).unbind(1)
+        parts = _reflected(columns, columns=self.rim).unflatten(1, (self.kernel_size[1], -1)).unbind(1)
         total = reduce(torch.add, (part.float() for part in _moved(parts)))
         return (total if self.bias is None else total + self.bias[:, None, None]).to(columns.dtype)
 

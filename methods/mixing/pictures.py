@@ -1,7 +1,6 @@
 """Pictures of what a generator composes, in the style of HydraMix figure 2."""
 
 import colorsys
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,9 +50,9 @@ def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int
     ]
     segments = [] if maps is None else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
     winners = colours[nearest(masks, recipe.size).cpu().numpy()]
-    drawn = to_bytes(mixed).cpu().numpy()
-    composed = [(Tile(winners[i], "mask"), Tile(drawn[i], "mixed")) for i in range(_COMPOSITIONS)]
-    return [*sources, *segments, *chain.from_iterable(composed)]
+    pairs = zip(winners, to_bytes(mixed).cpu().numpy(), strict=True)
+    composed = [tile for mask, image in pairs for tile in (Tile(mask, "mask"), Tile(image, "mixed"))]
+    return [*sources, *segments, *composed]
 
 
 def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:
