@@ -46,8 +46,8 @@ lint: setup
 	.venv/bin/lint-imports
 
 bench: setup
-	.venv/bin/python -m benchmark.bench
-	.venv/bin/python -m slurm.bench
+	.venv/bin/python tests/speed/bench.py
+	.venv/bin/python tests/speed/bench_slurm.py
 
 data: setup
 	$(BENCH) data prepare --dataset $(or $(DATASETS),cifair10,cifair100,stl10)

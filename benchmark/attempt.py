@@ -1,7 +1,6 @@
 """One attempt at a job, be it a run or the building of an artifact: lock, log, checkpoint, failure."""
 
 import csv
-import datetime
 import io
 import logging
 import os
@@ -10,102 +9,29 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
-from benchmark.checkpoint import CHECKPOINT, drop_checkpoint, load_checkpoint, save_checkpoint, set_aside_checkpoint
-from benchmark.locks import Lock, LockHeld, LockLost
-from benchmark.protocol import load_preset, usable_cores
+from benchmark.job import Job, Options, Outcome, Receipt, logger, record_failure
 from benchmark.stop import StopRequest
-from benchmark.train import Hooks, Interrupted, Trainable, train
-from datasets.base import Dataset
-from datasets.subset import find_subset
-from methods.base import Task
+from benchmark.training.loop import Hooks, Interrupted, Trainable, train
 from methods.history import LossHistory
-from results.records import SCHEMA, RecordError
-from results.store import FAILURE, HISTORY, LOG, PROGRESS, TEMPORARY, write_atomically, write_json
+from results.files import FAILURE, HISTORY, LOG, PROGRESS, TEMPORARY, write_atomically
+from results.locks import Lock, LockHeld, LockLost
+from results.states import Progress, write_progress
 
-logger = logging.getLogger("hydrabench")
-
-_MOST_HELPERS = 4  # processes that segment images ahead of a training
-
-
-class Subset(Protocol):
-    """A training subset, and the preset whose threads work on it."""
-
-    @property
-    def dataset(self) -> Dataset: ...
-    @property
-    def samples_per_class(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def preset(self) -> str: ...
-
-
-class Job(Subset, Protocol):
-    """What can be attempted and must be done once: a run, or the building of an artifact."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def path(self) -> Path: ...
-    @property
-    def identity(self) -> dict[str, object]: ...
-    @property
-    def row(self) -> str: ...
+CHECKPOINT = "checkpoint.pt"
 
 
 class Resumable(Trainable, Protocol):
     """A training that can be taken up from a checkpoint."""
 
-    def restore(self, state: dict) -> None: ...
+    def restore(self, state: dict[str, Any]) -> None: ...
 
 
 T = TypeVar("T", bound=Resumable)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an execution ended: done, failed, unfinished (stopped at a checkpoint), or elsewhere (a living
-    process has the job); `message` is one line for people."""
-
-    state: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to execute, none of it in a key. force: run again and replace the record; note: a warning for records."""
-
-    keep_weights: bool = False
-    force: bool = False
-    checkpoint_seconds: float = 180.0
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """The file in a job's folder whose presence is what "done" means, and its strict reader."""
-
-    name: str
-    read: Callable[[Path], object]
-
-    def in_folder(self, folder: Path) -> bool:
-        """Whether the folder has one that can be trusted; one that cannot is set aside."""
-        path = folder / self.name
-        if not path.exists():
-            return False
-        try:
-            self.read(path)
-        except RecordError as error:
-            logger.warning("%s: %s; set aside", path, error)
-            path.rename(folder / f"{self.name}.damaged")
-            return False
-        return True
 
 
 class Attempt:
@@ -166,7 +92,7 @@ class Attempt:
 
     def _report(self, step: int, steps: int, losses: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not end a healthy run for a progress bar's sake
-            write_json(self.folder / PROGRESS, {"step": step, "steps": steps, "losses": losses})
+            write_progress(self.folder, Progress(step, steps, losses))
 
 
 def attempt(
@@ -180,7 +106,8 @@ def attempt(
     try:
         with Lock(folder) as lock:
             _sweep_up(folder, receipt.name, options.force)
-            if receipt.in_folder(folder) and not options.force:
+            receipt.set_aside_damaged(folder)
+            if (folder / receipt.name).exists() and not options.force:
                 return Outcome("done", "already done")
             with _log_to(folder / LOG):
                 logger.info("%s: process %d starts", job, os.getpid())
@@ -240,35 +167,6 @@ def _fail(at: Attempt, error: Exception) -> Outcome:
     return Outcome("failed", message)
 
 
-def record_failure(job: Job, folder: Path, message: str, details: str) -> None:
-    """Leaves failure.json in a job's folder; where even that cannot be written (a full disk), says so."""
-    value = {"schema": SCHEMA, "key": job.key, "run": job.identity, "row": job.row, "preset": job.preset}
-    value |= {"error": message, "traceback": details, "log": str(folder / LOG), "failed": now()}
-    try:
-        write_json(folder / FAILURE, value)
-    except OSError as error:
-        logger.error("%s: cannot write %s: %s", job, folder / FAILURE, error)
-
-
-def load_task(job: Subset, device: torch.device, precision: str) -> Task:
-    """A training subset on a device; raises DataMissing naming dataset, size and seed."""
-    dataset = job.dataset
-    indices = find_subset(dataset, job.samples_per_class, job.seed)
-    threads = load_preset(job.preset).cpu_threads()
-    return Task(
-        images=torch.from_numpy(dataset.train_images(indices)).to(device),
-        labels=torch.from_numpy(dataset.train_labels()[indices]).to(device),
-        num_classes=dataset.num_classes,
-        device=device,
-        seed=job.seed,
-        samples_per_class=job.samples_per_class,
-        precision=precision,
-        # with one thread, runs stand side by side: a helper would only take a neighbour's core
-        workers=min(_MOST_HELPERS, usable_cores() - 1) if threads > 1 else 0,
-        class_names=tuple(dataset.class_names()),
-    )
-
-
 def format_history(history: LossHistory) -> str:
     """history.csv: a line per stretch of training, with its last step, learning rate and mean losses."""
     text = io.StringIO()
@@ -279,5 +177,27 @@ def format_history(history: LossHistory) -> str:
     return text.getvalue()
 
 
-def now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Keeps everything that a training needs to go on with the same bits."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(folder / CHECKPOINT, buffer.getvalue())
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The state last saved in a job's folder, on the CPU; None where there is none. Raises what torch raises."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def drop_checkpoint(folder: Path) -> None:
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def set_aside_checkpoint(folder: Path) -> Path:
+    """Renames a damaged checkpoint, so that it can be looked at and does not stand in the way."""
+    aside = folder / f"{CHECKPOINT}.damaged"
+    os.replace(folder / CHECKPOINT, aside)
+    return aside

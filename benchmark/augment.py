@@ -4,7 +4,7 @@ import csv
 import io
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,27 +13,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmark.attempt import load_task
 from benchmark.build import RECEIPT, draw_samples, load_artifact
-from benchmark.device import resolve_precision, take_device
-from benchmark.plan import with_needs
-from benchmark.pool import Sweep
-from benchmark.progress import make_progress
+from benchmark.pool import Pool
 from benchmark.protocol import load_preset, resolve_budgets, run_protocol
-from benchmark.run import Build
-from benchmark.sweep import require_data
+from benchmark.run import Build, with_needs
+from benchmark.sweep import Screen, require_data
+from benchmark.task import load_task
 from benchmark.teacher import artifacts_of
+from benchmark.training.device import resolve_precision, take_device
 from datasets.base import Dataset
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from methods.base import Method, Views
+from methods.base import Method, Task, Views
 from methods.mixing.family import Composer, Mixing
 from methods.registry import format_method
 from methods.streams import derive, stream
-from results.store import write_atomically
-
-Note = Callable[[str], None]
+from results.files import write_atomically
 
 
 class Failed(OSError):
@@ -64,30 +60,30 @@ class Subject:
         return tuple(Build(artifact, self.preset) for artifact in used)
 
 
-def make_samples(subject: Subject, store: Path, output: Path, note: Note) -> None:
+def make_samples(subject: Subject, store: Path, output: Path, screen: Screen) -> None:
     """Writes a PNG of a generator's compositions to `output`, training the generator where it is not there."""
-    (*_, job) = ensure_built(subject, store, note)
+    (*_, job) = ensure_built(subject, store, screen)
     device = _device(subject)
-    draw_samples(job, store, load_task(job, device, resolve_precision("auto", device)), output)
+    draw_samples(job, store, _task(subject, device), output)
 
 
-def ensure_built(subject: Subject, store: Path, note: Note) -> tuple[Build, ...]:
+def ensure_built(subject: Subject, store: Path, screen: Screen) -> tuple[Build, ...]:
     """Builds what is missing of a subject's artifacts, with progress; raises Failed where that does not succeed."""
     jobs = {job.key: job for job in with_needs(subject.builds)}
-    missing = [job for job in jobs.values() if not RECEIPT.in_folder(store / job.path)]
-    require_data(list(missing))
-    sweep = Sweep(store, 1, {})
+    missing = [job for job in jobs.values() if not RECEIPT.is_good(store / job.path)]
+    require_data(missing)
+    pool = Pool(store, 1, {})
     if missing:
-        note(f"training {', '.join(map(str, missing))}")
-        with make_progress(len(missing)) as watch:
-            sweep.work(missing, watch)
-    for job, state, message in sweep.ended:
+        screen.note(f"training {', '.join(map(str, missing))}")
+        with screen.progress(len(missing)) as watch:
+            pool.work(missing, watch)
+    for job, state, message in pool.ended:
         if state != "done":
             raise Failed(f"{job} is {state}: {message}; see {store / job.path}")
     return subject.builds
 
 
-def augment(subject: Subject, per_class: int, store: Path, output: Path, note: Note) -> None:
+def augment(subject: Subject, per_class: int, store: Path, output: Path, screen: Screen) -> None:
     """Writes `per_class` new images of each class as output/<class>/<number>.png, and output/manifest.csv.
 
     The manifest names each image's sources, the first of which gives the class, and the seed of its mask.
@@ -99,7 +95,7 @@ def augment(subject: Subject, per_class: int, store: Path, output: Path, note: N
         text = format_method(subject.method)
         raise BadInput(f"method '{text}': images are composed by one method alone, like hydramix")
     draft = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
-    ensure_built(subject, store, note)
+    ensure_built(subject, store, screen)
     try:
         _write(compose(subject, per_class, store), draft)
         if output.exists():
@@ -107,10 +103,10 @@ def augment(subject: Subject, per_class: int, store: Path, output: Path, note: N
         draft.rename(output)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    note(f"wrote {per_class} images of each of {subject.dataset.num_classes} classes under {output}")
+    screen.note(f"wrote {per_class} images of each of {subject.dataset.num_classes} classes under {output}")
 
 
-class Composition(NamedTuple):
+class ComposedImage(NamedTuple):
     """A new image, uint8 H×W×3, of a class, with the names of its sources and the seed of its mask."""
 
     image: np.ndarray
@@ -119,11 +115,11 @@ class Composition(NamedTuple):
     mask_seed: int
 
 
-def compose(subject: Subject, per_class: int, store: Path) -> Iterator[Composition]:
+def compose(subject: Subject, per_class: int, store: Path) -> Iterator[ComposedImage]:
     """`per_class` compositions of each class in turn; the same subject gives the same ones."""
     device = _device(subject)
     made = tuple(load_artifact(job, store, device) for job in subject.builds)
-    task = load_task(subject, device, resolve_precision("auto", device))
+    task = _task(subject, device)
     composer = subject.resolved.prepare(task, made)
     assert isinstance(composer, Composer)
     indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
@@ -139,7 +135,12 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[Compositi
             )
             image = composer.compose(views, torch.Generator().manual_seed(mask_seed)).images[0]
             sources = [subject.dataset.describe(int(indices[position])) for position in picked]
-            yield Composition(to_bytes(image).cpu().numpy(), name, sources, mask_seed)
+            yield ComposedImage(to_bytes(image).cpu().numpy(), name, sources, mask_seed)
+
+
+def _task(subject: Subject, device: torch.device) -> Task:
+    indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
+    return load_task(subject, indices, device, resolve_precision("auto", device))
 
 
 def _device(subject: Subject) -> torch.device:
@@ -147,12 +148,12 @@ def _device(subject: Subject) -> torch.device:
     return take_device(load_preset(subject.preset).cpu_threads())
 
 
-def _write(compositions: Iterator[Composition], folder: Path) -> None:
+def _write(images: Iterator[ComposedImage], folder: Path) -> None:
     text = io.StringIO()
     manifest = csv.writer(text, lineterminator="\n")
     manifest.writerow(["file", "class", "sources", "mask_seed"])
     counts: dict[str, int] = {}
-    for image, label, sources, mask_seed in compositions:
+    for image, label, sources, mask_seed in images:
         counts[label] = number = counts.get(label, 0) + 1
         path = folder / label / f"{number:05d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

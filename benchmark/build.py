@@ -1,24 +1,30 @@
 """build(job): trains an artifact once, under its lock, and keeps it where every run that needs it finds it."""
 
 import hashlib
+import io
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
-from benchmark.attempt import Attempt, Options, Outcome, Receipt, attempt, load_task, now
-from benchmark.device import resolve_precision, take_device
-from benchmark.locks import LockHeld
-from benchmark.picture import draw
+from benchmark.attempt import Attempt, attempt
+from benchmark.job import Options, Outcome, Receipt, now
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Build
 from benchmark.stop import StopRequest
-from benchmark.train import Interrupted
+from benchmark.task import load_task
+from benchmark.training.device import resolve_precision, take_device
+from benchmark.training.loop import Interrupted
 from datasets.subset import find_subset, subset_hash
-from methods.artifacts import Building
+from methods.artifacts import Building, Tile
 from methods.base import Task
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
-from results.store import FAILURE, read_json, write_atomically
+from results.files import write_atomically
+from results.locks import LockHeld
+from results.records import RecordError
+from results.states import read_failure
 
 
 class ArtifactFailed(RuntimeError):
@@ -26,6 +32,7 @@ class ArtifactFailed(RuntimeError):
 
 
 RECEIPT = Receipt(ARTIFACT, lambda path: read_tensors(path.parent))
+_SIDE, _GAP, _CAPTION = 96, 6, 14  # pixels: a tile's least side, between tiles, below a tile
 
 
 def build(job: Build, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
@@ -38,14 +45,16 @@ def obtain(job: Build, at: Attempt, device: torch.device) -> object:
 
     Raises ArtifactFailed where its building failed, now or before; LockHeld while another process builds it.
     """
-    if not RECEIPT.in_folder(at.store / job.path):
+    try:
+        return load_artifact(job, at.store, device)
+    except RecordError:  # not there, or not to be trusted: who builds it sets that aside
         _require_no_failure(job, at.store)
-        outcome = build(job, at.store, Options(checkpoint_seconds=at.options.checkpoint_seconds), at.stop)
-        if outcome.state == "elsewhere":
-            raise LockHeld(f"{job} is being built: {outcome.message}")
-        if outcome.state == "unfinished":
-            raise Interrupted(f"{job}: {outcome.message}")
-        _require_no_failure(job, at.store)
+    outcome = build(job, at.store, Options(checkpoint_seconds=at.options.checkpoint_seconds), at.stop)
+    if outcome.state == "elsewhere":
+        raise LockHeld(f"{job} is being built: {outcome.message}")
+    if outcome.state == "unfinished":
+        raise Interrupted(f"{job}: {outcome.message}")
+    _require_no_failure(job, at.store)
     return load_artifact(job, at.store, device)
 
 
@@ -57,27 +66,29 @@ def load_artifact(job: Build, store: Path, device: torch.device) -> object:
 
 
 def _require_no_failure(job: Build, store: Path) -> None:
-    if failure := read_json(store / job.path / FAILURE):
-        raise ArtifactFailed(f"{job} failed: {failure['error']} (--retry builds it again; see {store / job.path})")
+    if failure := read_failure(store / job.path):
+        raise ArtifactFailed(f"{job} failed: {failure.error} (--retry builds it again; see {store / job.path})")
 
 
 def _build(job: Build, at: Attempt) -> str:
     device = take_device(load_preset(job.preset).cpu_threads())
     forget_peak_memory(device)
-    task = load_task(job, device, resolve_precision("auto", device))
+    indices = find_subset(job.dataset, job.samples_per_class, job.seed)
+    task = load_task(job, indices, device, resolve_precision("auto", device))
     made = tuple(obtain(need, at, device) for need in job.artifacts)
     building = at.training(lambda: job.artifact.recipe.start(task, made))
     seconds = at.train(building)
-    _store(job, at, building, task, seconds)
+    _store(job, at, building, task, subset_hash(indices), seconds)
     losses = ", ".join(f"{name} {value:.4f}" for name, value in _losses(building).items())
     return f"{losses} in {seconds:.0f} s"
 
 
-def _store(job: Build, at: Attempt, building: Building, task: Task, seconds: float) -> None:
+def _store(job: Build, at: Attempt, building: Building, task: Task, subset_sha256: str, seconds: float) -> None:
     from safetensors.torch import save
 
     tensors = save({name: value.detach().cpu().contiguous() for name, value in building.tensors().items()})
-    record = _record(job, at, building, task, seconds, hashlib.sha256(tensors).hexdigest())
+    hashes = {"subset_sha256": subset_sha256, "tensors_sha256": hashlib.sha256(tensors).hexdigest()}
+    record = _record(job, at, building, task, seconds, hashes)
     at.write_history(building.history)
     write_atomically(at.folder / TENSORS, tensors)
     write_artifact(at.folder, record)
@@ -87,19 +98,19 @@ def _store(job: Build, at: Attempt, building: Building, task: Task, seconds: flo
 def draw_samples(job: Build, store: Path, task: Task, path: Path) -> None:
     """Writes a PNG that shows what a built artifact does, where its recipe has something to show."""
     if rows := job.artifact.recipe.picture(load_artifact(job, store, task.device), task):
-        write_atomically(path, draw(rows))
+        write_atomically(path, draw_tiles(rows))
 
 
-def _record(job: Build, at: Attempt, building: Building, task: Task, seconds: float, sha256: str) -> ArtifactRecord:
-    indices = find_subset(job.dataset, job.samples_per_class, job.seed)
+def _record(
+    job: Build, at: Attempt, building: Building, task: Task, seconds: float, hashes: dict[str, str]
+) -> ArtifactRecord:
     return ArtifactRecord(
         schema=1,
         key=job.key,
         artifact=job.identity,
         preset=job.preset,
         losses=_losses(building),
-        subset_sha256=subset_hash(indices),
-        tensors_sha256=sha256,
+        **hashes,
         steps=building.steps,
         train_seconds=seconds,
         images_per_second=building.images_seen / seconds,
@@ -114,3 +125,25 @@ def _record(job: Build, at: Attempt, building: Building, task: Task, seconds: fl
 def _losses(building: Building) -> dict[str, float]:
     """The mean losses of the last stretch of training."""
     return {n: value for n, value in building.history.lines[-1].items() if n not in ("step", "learning_rate")}
+
+
+def draw_tiles(rows: list[list[Tile]]) -> bytes:
+    """The PNG of rows of tiles, all scaled alike to squares of at least 96 pixels, captions below them."""
+    side = max(max(tile.image.shape[:2]) for row in rows for tile in row)
+    side *= -(-_SIDE // side)
+    width = _GAP + max(map(len, rows)) * (side + _GAP)
+    height = _GAP + len(rows) * (side + _CAPTION + _GAP)
+    sheet = Image.new("RGB", (width, height), "white")
+    for top, row in enumerate(rows):
+        for left, tile in enumerate(row):
+            _paste(sheet, tile, _GAP + left * (side + _GAP), _GAP + top * (side + _CAPTION + _GAP), side)
+    file = io.BytesIO()
+    sheet.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _paste(sheet: Image.Image, tile: Tile, left: int, top: int, side: int) -> None:
+    # whole pixels stay visible: a person judges what was generated, not the scaling
+    image = Image.fromarray(np.ascontiguousarray(tile.image)).resize((side, side), Image.Resampling.NEAREST)
+    sheet.paste(image, (left, top))
+    ImageDraw.Draw(sheet).text((left, top + side), tile.caption, "black", ImageFont.load_default(11))

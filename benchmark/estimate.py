@@ -61,7 +61,7 @@ class Costs:
     def _add_run(self, record: Entry) -> None:
         # evaluation is spread over the training images
         images = record.images_per_second * record.train_seconds
-        for kind in _run_kinds(record.network, _family(record.dataset), record.method):
+        for kind in _run_kinds(record.network, _family(record.dataset), record.method_name):
             self._add(kind, (record.train_seconds + record.eval_seconds) / max(images, 1))
 
     def _add(self, kind: Kind, seconds: float) -> None:
@@ -95,7 +95,7 @@ def _flops(job: Run | Build) -> float:
     """Floating-point operations per shown image."""
     if isinstance(job, Build):
         return job.artifact.recipe.flops()
-    from benchmark.nets import forward_flops
+    from benchmark.training.nets import forward_flops
 
     channels, size = job.method.classifier_input(job.dataset.image_size)
     return _BACKWARD * forward_flops(job.protocol.network, job.dataset.num_classes, size, channels)

@@ -7,20 +7,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmark.attempt import Attempt, Options, Outcome, Receipt, attempt, load_task, now, record_failure
+from benchmark.attempt import Attempt, attempt
 from benchmark.build import obtain
-from benchmark.device import resolve_precision, take_device
-from benchmark.evaluate import evaluate
+from benchmark.job import Options, Outcome, Receipt, now
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Run
 from benchmark.stop import StopRequest
-from benchmark.train import Training
+from benchmark.task import load_task
+from benchmark.training.device import resolve_precision, take_device
+from benchmark.training.evaluate import evaluate
+from benchmark.training.loop import Training
 from datasets.subset import find_subset, subset_hash
+from results.files import RECORD, write_atomically
 from results.records import Metrics, Record, read_record, write_record
-from results.store import RECORD, write_atomically
 
-__all__ = ["Options", "Outcome", "execute", "record_failure", "weights_hash"]
+RECEIPT = Receipt(RECORD, read_record)
 
 
 def execute(run: Run, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
@@ -29,9 +31,8 @@ def execute(run: Run, store: Path, options: Options | None = None, stop: StopReq
     Never raises for what a run does wrong: a failure leaves failure.json in the run's folder. It takes up
     the run's checkpoint where there is one, and first builds the artifacts that it needs and that are not there.
     """
-    receipt = Receipt(RECORD, read_record)
     return attempt(
-        run, store, options or Options(), stop or StopRequest(), receipt, lambda at: _Execution(run, at).work()
+        run, store, options or Options(), stop or StopRequest(), RECEIPT, lambda at: _Execution(run, at).work()
     )
 
 
@@ -45,6 +46,7 @@ class _Execution:
         self.device = take_device(load_preset(self.run.preset).cpu_threads())
         forget_peak_memory(self.device)
         self.precision = resolve_precision(self.run.protocol.precision, self.device)
+        self.indices = find_subset(self.run.dataset, self.run.samples_per_class, self.run.seed)
         made = tuple(obtain(artifact, self.at, self.device) for artifact in self.run.artifacts)
         training = self.at.training(lambda: self._fresh(made))
         train_seconds = self.at.train(training)
@@ -55,7 +57,7 @@ class _Execution:
         return f"top-1 {metrics.top1:.2f}% in {train_seconds + record.eval_seconds:.0f} s"
 
     def _fresh(self, made: tuple[object, ...]) -> Training:
-        task = load_task(self.run, self.device, self.precision)
+        task = load_task(self.run, self.indices, self.device, self.precision)
         return Training(task, self.run.method.prepare(task, made), self.run.protocol)
 
     def _record(self, training: Training, metrics: Metrics, train_seconds: float, eval_seconds: float) -> Record:
@@ -67,7 +69,7 @@ class _Execution:
             row=run.row,
             preset=run.preset,
             metrics=metrics,
-            subset_sha256=subset_hash(find_subset(run.dataset, run.samples_per_class, run.seed)),
+            subset_sha256=subset_hash(self.indices),
             weights_sha256=weights_hash(training.network),
             steps=training.steps,
             train_seconds=train_seconds,

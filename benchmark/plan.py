@@ -5,37 +5,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.estimate import Costs
-from benchmark.locks import is_running
-from benchmark.run import Build, Run
-from benchmark.stores import Stores
+from benchmark.outlines import PlanSummary
+from benchmark.run import Build, Run, with_needs
 from benchmark.study import Grid
 from results.artifacts import ARTIFACT
+from results.files import FAILURE, RECORD
 from results.index import Records
-from results.store import FAILURE, RECORD
-
-__all__ = ["BUILD_STATES", "STATES", "Plan", "Stores", "make_plan", "with_needs"]
+from results.locks import is_running
+from results.stores import Stores
 
 STATES = ("done", "failed", "running", "missing", "stale", "unavailable")
-BUILD___all__ = ["BUILD_STATES", "STATES", "Plan", "Stores", "make_plan", "with_needs"]
-
 BUILD_STATES = ("done", "failed", "running", "missing")
 
 
 @dataclass
 class Plan:
-    """The runs of a grid by state. from_measured: how many of the done ones the committed store holds.
-
-    stale: the files of older versions' records. builds: by state (done, failed, running, missing), the artifacts
-    that the runs which are not done need.
-    """
+    """The runs of a grid by state, and the artifacts that those which are not done need."""
 
     grid: Grid
     states: dict[str, list[Run]]
-    unavailable: int
-    from_measured: int
+    unavailable: int  # runs of methods that do not run yet
+    from_measured: int  # of the done ones, how many the committed store holds
     records: Records
     costs: Costs
-    stale: list[str] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)  # the files of older versions' records
     builds: dict[str, list[Build]] = field(default_factory=lambda: {state: [] for state in BUILD_STATES})
 
     def counts(self) -> dict[str, int]:
@@ -44,6 +37,24 @@ class Plan:
     def estimate(self, jobs: Iterable[Run | Build]) -> tuple[float, bool]:
         """Hours of one process for `jobs`, and whether some of that rests on no recorded wall time."""
         return self.costs.hours(jobs)
+
+    def summary(self) -> PlanSummary:
+        """What people are told of it."""
+        hours, guessed = self.estimate(self.jobs())
+        return PlanSummary(
+            study=self.grid.name,
+            title=self.grid.study.title,
+            note=self.grid.study.note,
+            preset=self.grid.preset,
+            seeds=self.grid.seeds,
+            left_out=self.grid.left_out,
+            counts=self.counts(),
+            from_measured=self.from_measured,
+            stale=tuple(self.stale),
+            builds=tuple((state, job) for state, jobs in self.builds.items() for job in jobs),
+            hours=hours,
+            guessed=guessed,
+        )
 
     def jobs(self, retry: bool = False, force: bool = False) -> list[Run | Build]:
         """What `run` starts: the runs of `to_run`, each artifact before the first of them that needs it.
@@ -97,13 +108,6 @@ def _state(run: Run, records: Records, store: Path) -> str:
 def _unique_builds(runs: Iterable[Run]) -> Iterator[Build]:
     """The artifacts that runs need, each once and after those it is made from."""
     return iter({job.key: job for run in runs for job in with_needs(run.artifacts)}.values())
-
-
-def with_needs(jobs: Iterable[Build]) -> Iterator[Build]:
-    """Builds, each after those it needs; one can come more than once."""
-    for job in jobs:
-        yield from with_needs(job.artifacts)
-        yield job
 
 
 def _build_state(job: Build, store: Path) -> str:

@@ -10,25 +10,23 @@ from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from benchmark.locks import Lock, LockHeld
-from benchmark.run import Build, Run
-from results.store import PROGRESS, read_json
+from benchmark.job import Job, record_failure
+from benchmark.run import Build
+from results.locks import Lock, LockHeld
+from results.states import Progress, read_progress
 
 _POLL_SECONDS = 0.3
 
 
-Job = Run | Build
-
-
 class Ended(NamedTuple):
-    """How a job ended: `state` as in attempt.Outcome, or cancelled; and one line about it."""
+    """How a job ended: `state` as in job.Outcome, or cancelled; and one line about it."""
 
     job: Job
     state: str
     message: str
 
 
-Watch = Callable[[dict[str, tuple[Job, dict]], list[Ended]], None]
+Watch = Callable[[dict[str, tuple[Job, Progress]], list[Ended]], None]
 
 _stop: Any = None  # the worker process's own StopRequest
 
@@ -46,7 +44,8 @@ def _start_worker(deadline: float | None, asked: Any) -> None:
 def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
     """Executes a run or builds an artifact in this process; returns its outcome's state and message."""
     from benchmark.build import build
-    from benchmark.execute import Options, execute
+    from benchmark.execute import execute
+    from benchmark.job import Options
 
     if isinstance(job, Build):  # --force repeats runs, not the artifacts that they share
         outcome = build(job, store, Options(**options | {"force": False}), _stop)
@@ -55,10 +54,10 @@ def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
     return outcome.state, outcome.message
 
 
-class Sweep:
+class Pool:
     """Executes jobs with `workers` processes; a worker that dies fails its own job and is replaced.
 
-    A run waits for the builds of this sweep that it needs. ended: every job that was started and ended;
+    A run waits for the builds of this pool that it needs. ended: every job that was started and ended;
     waiting: those that were not started.
     """
 
@@ -70,7 +69,7 @@ class Sweep:
         self.ended: list[Ended] = []
         self.waiting: list[Job] = []
         self._flying: dict[ProcessFuture, Job] = {}
-        self._unbuilt: set[str] = set()  # keys of the builds of this sweep that have not ended
+        self._unbuilt: set[str] = set()  # keys of the builds among them that have not ended
         self._context = get_context("spawn")
         self._asked = self._context.RawValue("b", 0)  # without a lock, which a killed worker could hold for ever
 
@@ -121,7 +120,7 @@ class Sweep:
                 self._asked.value = 1
 
     def _next_ready(self) -> Job | None:
-        """Takes the first waiting job whose artifacts are not still to be built by this sweep."""
+        """Takes the first waiting job whose artifacts are not still to be built by this pool."""
         for place, job in enumerate(self.waiting):
             if self._unbuilt.isdisjoint(need.key for need in job.artifacts):
                 return self.waiting.pop(place)
@@ -153,8 +152,6 @@ class Sweep:
 
     def _fail(self, job: Job, message: str) -> Ended:
         """A killed process leaves no failure of its own; its checkpoint stays, so that --retry goes on from it."""
-        from benchmark.attempt import record_failure
-
         try:
             with Lock(self.store / job.path):
                 record_failure(job, self.store / job.path, message, message)
@@ -162,6 +159,6 @@ class Sweep:
             message += f" (and no failure could be recorded: {error})"
         return Ended(job, "failed", message)
 
-    def _running(self, jobs: Iterable[Job]) -> dict[str, tuple[Job, dict]]:
-        progress = ((job, read_json(self.store / job.path / PROGRESS)) for job in jobs)
-        return {job.key: (job, state) for job, state in progress if state}
+    def _running(self, jobs: Iterable[Job]) -> dict[str, tuple[Job, Progress]]:
+        found = ((job, read_progress(self.store / job.path)) for job in jobs)
+        return {job.key: (job, progress) for job, progress in found if progress}

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import torch
 
-from benchmark.device import describe
+from benchmark.training.device import describe
+from results.files import CHECKOUT
 from results.records import Environment
-from results.store import CHECKOUT
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-image", "scikit-learn", "pillow")
 

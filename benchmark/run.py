@@ -1,6 +1,7 @@
 """A run is a value, and so is the building of an artifact: what it is, its key, its path."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,7 +74,7 @@ class Run:
         return Path(self.dataset.name, f"n{self.samples_per_class}", _method_folder(self.method), folder)
 
     def __str__(self) -> str:
-        return f"{self.dataset.text} n={self.samples_per_class} {self.row} seed {self.seed} [{self.key}]"
+        return f"{self.dataset.text} {self.samples_per_class}/class {self.row} seed {self.seed} [{self.key}]"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,15 @@ class Build:
         )
 
     def __str__(self) -> str:
-        return f"{self.row} of {self.dataset.training_source} n={self.samples_per_class} seed {self.seed} [{self.key}]"
+        source = self.dataset.training_source
+        return f"{self.row} of {source} {self.samples_per_class}/class seed {self.seed} [{self.key}]"
+
+
+def with_needs(jobs: Iterable[Build]) -> Iterator[Build]:
+    """Builds, each after those it needs; one can come more than once."""
+    for job in jobs:
+        yield from with_needs(job.artifacts)
+        yield job
 
 
 def _method_folder(method: Method) -> str:

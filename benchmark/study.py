@@ -10,14 +10,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from benchmark.config import Config, load_named
 from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Run
-from benchmark.selection import STUDIES, Selection, study_names
+from benchmark.selection import STUDIES, Selection
 from benchmark.settings import Settings
 from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
-from methods.base import Method
+from methods.base import Composition, Method
 from methods.registry import format_method, parse_method
-
-__all__ = ["STUDIES", "Block", "Cell", "Grid", "Selection", "Study", "load_grid", "load_study", "study_names"]
+from results.outline import ParameterAxis
 
 Axis = Literal["dataset", "method", "samples_per_class"]
 
@@ -31,23 +30,19 @@ class Block(Config):
 
 
 class Study(Config):
-    """A table or figure of a paper as a grid.
-
-    published: a file of results/published. note: what of it is not the paper's, or is missing; shown by `plan` and in
-    every caption. average: whether a last column has the mean over each row's datasets.
-    second_best: whether the paper's table underlines the second best.
-    """
+    """A table or figure of a paper as a grid."""
 
     title: str
     rows: Annotated[list[Axis], Field(min_length=2)]  # the renderers group rows by the first
     columns: list[Axis]
-    average: bool = False
+    average: bool = False  # whether a last column has the mean over each row's datasets
     preset: str
     seeds: list[Annotated[int, Field(ge=0)]]
     blocks: list[Block]
-    published: str | None = None
-    note: str = ""
-    second_best: bool = False
+    published: str | None = None  # a file of results/published
+    figure: ParameterAxis | None = None  # where the figure is over a parameter of the methods
+    note: str = ""  # what of it is not the paper's, or is missing; shown by `plan` and in every caption
+    second_best: bool = False  # whether the paper's table underlines the second best
 
     @field_validator("columns")
     @classmethod
@@ -85,6 +80,13 @@ class Cell:
     @property
     def available(self) -> bool:
         return self.method.available
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The method's parameters that are numbers, as the row has them; not those of an augmentation behind it."""
+        method = self.method.base if isinstance(self.method, Composition) else self.method
+        numbers = ((n, v) for n, v in method.parameters().items() if isinstance(v, (int, float)))
+        return {name: value for name, value in numbers if not isinstance(value, bool)}
 
 
 @dataclass(frozen=True)

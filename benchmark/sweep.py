@@ -1,31 +1,30 @@
 """The verb `run`: checks before anything starts, the sweep, the summary."""
 
 import re
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-
-import click
+from typing import NamedTuple
 
 from benchmark.estimate import has_gpu
+from benchmark.job import Job
 from benchmark.plan import Plan
-from benchmark.pool import Job, Sweep
-from benchmark.progress import make_progress
+from benchmark.pool import Pool, Watch
 from benchmark.protocol import usable_cores
 from benchmark.run import Build
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from results.store import FAILURE
+from results.files import FAILURE
 
 _ASK_HOURS = 24
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What the command line asked of a sweep."""
 
     workers: int = 1
@@ -38,8 +37,18 @@ class Request:
     yes: bool = False
 
 
-def run_plan(plan: Plan, store: Path, request: Request, note: Callable[[str], None]) -> int:
+class Screen(NamedTuple):
+    """The person in front of a sweep. note: told a line; progress: gives a watch over so many jobs;
+    confirm: asked before a long sweep, raises where the answer is no."""
+
+    note: Callable[[str], None]
+    progress: Callable[[int], AbstractContextManager[Watch]]
+    confirm: Callable[[str], None]
+
+
+def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> int:
     """Runs what the plan leaves to do; returns the exit status: 1 if any run failed, else 0."""
+    note = screen.note
     limit = parse_duration(request.time_limit) if request.time_limit else None
     require_workers(request.workers)
     jobs = plan.jobs(request.retry, request.force)
@@ -54,29 +63,29 @@ def run_plan(plan: Plan, store: Path, request: Request, note: Callable[[str], No
         note(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
     if jobs and not request.dry_run:
         require_data(jobs)
-        _confirm(hours / request.workers, request)
-        _sweep(jobs, store, request, time.time() + limit if limit else None, note)
-    return 0 if request.dry_run else _status(plan, store, request)
+        _confirm(hours / request.workers, request, screen)
+        _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
+    return 0 if request.dry_run else _status(plan, store)
 
 
-def _sweep(jobs: list[Job], store: Path, request: Request, deadline: float | None, note: Callable[[str], None]) -> None:
+def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> None:
     options = {"force": request.force, "keep_weights": request.keep_weights}
-    sweep = Sweep(store, request.workers, options, deadline, request.fail_fast)
+    pool = Pool(store, request.workers, options, deadline, request.fail_fast)
     try:
-        with make_progress(len(jobs)) as watch:
-            sweep.work(jobs, watch)
+        with screen.progress(len(jobs)) as watch:
+            pool.work(jobs, watch)
     finally:
-        _summarise(sweep, note)
+        _summarise(pool, screen.note)
 
 
-def _status(plan: Plan, store: Path, request: Request) -> int:
+def _status(plan: Plan, store: Path) -> int:
     """1 while any selected run, or an artifact it needs, has failed and not been done since, else 0."""
     failed = [run for run in plan.grid.runs() if (store / run.path / FAILURE).exists()]
     unbuilt = any((store / job.path / FAILURE).exists() for jobs in plan.builds.values() for job in jobs)
     return 1 if unbuilt or any(run not in plan.states["done"] for run in failed) else 0
 
 
-def require_data(jobs: list[Job]) -> None:
+def require_data(jobs: Sequence[Job]) -> None:
     """Raises DataMissing or DataCorrupt, once, before anything starts."""
     for dataset in dict.fromkeys(job.dataset for job in jobs if not isinstance(job, Build)):
         dataset.check()
@@ -97,7 +106,7 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def _announce(plan: Plan, request: Request, note: Callable[[str], None]) -> None:
+def _announce(plan: Plan, request: RunRequest, note: Callable[[str], None]) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in plan.counts().items() if count) or "no runs"
     measured = f" ({plan.from_measured} of the done ones in results/measured)" if plan.from_measured else ""
     note(f"{plan.grid.name}, preset {plan.grid.preset}: {counts}{measured}")
@@ -105,18 +114,16 @@ def _announce(plan: Plan, request: Request, note: Callable[[str], None]) -> None
         note(f"{len(plan.states['failed'])} failed before: --retry runs them again")
 
 
-def _confirm(hours: float, request: Request) -> None:
+def _confirm(hours: float, request: RunRequest, screen: Screen) -> None:
     if hours > _ASK_HOURS and not request.yes and not has_gpu():
-        if not sys.stdin.isatty():
-            raise BadInput(f"no GPU here, and this may take {hours:.0f} hours: narrow it, or add --yes")
-        click.confirm(f"No GPU here; this may take {hours:.0f} hours. Start?", abort=True, err=True)
+        screen.confirm(f"no GPU here, and this may take {hours:.0f} hours")
 
 
-def _summarise(sweep: Sweep, note: Callable[[str], None]) -> None:
-    counts = Counter(end.state for end in sweep.ended) + Counter({"not started": len(sweep.waiting)})
+def _summarise(pool: Pool, note: Callable[[str], None]) -> None:
+    counts = Counter(end.state for end in pool.ended) + Counter({"not started": len(pool.waiting)})
     note("summary: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count))
     if counts["unfinished"] + counts["not started"]:
         note("the same command goes on from their checkpoints")
-    for job, state, message in sweep.ended:
+    for job, state, message in pool.ended:
         if state == "failed":
-            note(f"failed: {job}: {message}\n  details: {sweep.store / job.path / FAILURE}")
+            note(f"failed: {job}: {message}\n  details: {pool.store / job.path / FAILURE}")

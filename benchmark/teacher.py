@@ -1,28 +1,23 @@
-"""A teacher: the baseline's classifier as an artifact, trained by the one training loop."""
+"""A teacher: the baseline's classifier as an artifact. What trains it is imported where it is used: a run's identity
+needs none of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from benchmark.device import resolve_precision
-from benchmark.nets import build_network, forward_flops
 from benchmark.protocol import Protocol
-from benchmark.train import Training
 from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe
 from methods.base import Method, Task
 from methods.baseline import Baseline
 
+if TYPE_CHECKING:
+    from benchmark.training.loop import Teaching
+
 _BACKWARD = 3  # a training step costs three forward passes
-
-
-class Teaching(Training):
-    """A classifier's training whose weights are kept (a Building)."""
-
-    def tensors(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
 
 
 @dataclass(frozen=True)
@@ -39,12 +34,17 @@ class TeacherRecipe(Recipe):
     def title(self) -> str:
         return f"teacher {self.protocol.network}"
 
-    def start(self, task: Task, made: tuple[object, ...]) -> Teaching:
+    def start(self, task: Task, made: tuple[object, ...]) -> "Teaching":
+        from benchmark.training.device import resolve_precision
+        from benchmark.training.loop import Teaching
+
         task = replace(task, precision=resolve_precision(self.protocol.precision, task.device))
         return Teaching(task, Baseline(), self.protocol)
 
     def load(self, tensors: Mapping[str, Tensor], device: torch.device) -> nn.Module:
         """A frozen classifier: normalised images -> logits."""
+        from benchmark.training.nets import build_network
+
         with torch.device("meta"):  # so that no random weights are drawn
             network = build_network(self.protocol.network, self.num_classes, self.protocol.dropout)
         network.load_state_dict(tensors, assign=True)
@@ -55,6 +55,8 @@ class TeacherRecipe(Recipe):
         return self.protocol.epochs * samples_per_class * num_classes * self.protocol.repeats(samples_per_class)
 
     def flops(self) -> float:
+        from benchmark.training.nets import forward_flops
+
         return _BACKWARD * forward_flops(self.protocol.network, self.num_classes, self.image_size)
 
     def identity(self) -> dict[str, object]:

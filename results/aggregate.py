@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from results.cells import AVERAGE, CellSpec, average_specs
 from results.index import Records
+from results.outline import AVERAGE, CellSpec, average_specs
 
 __all__ = ["AVERAGE", "COLUMNS", "CellSpec", "PublishedCell", "aggregate", "average_specs", "load_published"]
 

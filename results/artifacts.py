@@ -7,8 +7,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from results.files import write_json
 from results.records import Environment, Finite, Keyed, RecordError, read_checked
-from results.store import write_json
 
 ARTIFACT, TENSORS, SAMPLES = "artifact.json", "artifact.safetensors", "samples.png"
 

@@ -1,25 +1,36 @@
 """Methods against each other, paired: the same subsets and the same seeds."""
 
+import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from tabulate import tabulate
+
+from datasets.registry import BadInput
+from results.escape import one_line
+from results.index import Records
+from results.outline import Outline
 
 Accuracies = Mapping[str, Mapping["Pair", float]]
 """Accuracy in percent by method, then by what pairs it with the other methods'."""
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
+_NAMES = ("dataset", "per class", "first", "second", "pairs")
+_HEAD = (*_NAMES, "difference", "95% interval", "t p", "Holm", "flip p", "Holm", "d_z")
 _EXACT = 16  # pairs up to which all 2^n sign flips are tried
 _FLIPS = 99_999  # random ones beyond that
 
 
-class Cell(NamedTuple):
+class PairedCell(NamedTuple):
+    """Where methods are compared: a dataset at a size."""
+
     dataset: str
     samples_per_class: int
 
@@ -27,7 +38,7 @@ class Cell(NamedTuple):
 class Pair(NamedTuple):
     """What two runs must share to be compared: the subset, and every other draw of the seed."""
 
-    cell: Cell
+    cell: PairedCell
     seed: int
 
 
@@ -84,12 +95,12 @@ def _couples(methods: Iterable[str], with_: str | None) -> Iterable[tuple[str, s
     return combinations(methods, 2) if with_ is None else ((name, with_) for name in methods if name != with_)
 
 
-def _differences(first: Mapping[Pair, float], second: Mapping[Pair, float], cell: Cell) -> np.ndarray:
+def _differences(first: Mapping[Pair, float], second: Mapping[Pair, float], cell: PairedCell) -> np.ndarray:
     pairs = sorted(pair for pair in first if pair.cell == cell and pair in second)
     return np.array([first[pair] - second[pair] for pair in pairs])
 
 
-def _compare(cell: Cell, first: str, second: str, differences: np.ndarray) -> Comparison:
+def _compare(cell: PairedCell, first: str, second: str, differences: np.ndarray) -> Comparison:
     low, high, t_p = student(differences)
     spread = differences.std(ddof=1) if len(differences) > 1 else 0.0
     effect = float(differences.mean() / spread) if spread else None
@@ -163,3 +174,89 @@ def _friedman(means: pd.DataFrame) -> tuple[float | None, pd.DataFrame]:
         warnings.simplefilter("ignore", RuntimeWarning)  # all ranks tied
         p = float(friedmanchisquare(*means.to_numpy().T).pvalue)
     return (None if math.isnan(p) else p), scikit_posthocs.posthoc_nemenyi_friedman(means.reset_index(drop=True))
+
+
+def require_accuracies(outline: Outline, records: Records) -> Accuracies:
+    """The accuracies of an outline's methods; raises BadInput where fewer than two have records."""
+    found = accuracies_of(outline, records)
+    if len(found) < 2:
+        raise BadInput("compare needs two different methods")
+    for name, accuracies in found.items():
+        if not accuracies:
+            place = f"{outline.name} at preset {outline.preset}"
+            raise BadInput(f"{name} has no records in {place}; see `hydrabench plan {outline.name}`")
+    return found
+
+
+def accuracies_of(outline: Outline, records: Records) -> dict[str, dict[Pair, float]]:
+    """What there is of an outline, by method and pair."""
+    found: dict[str, dict[Pair, float]] = {cell.method: {} for cell in outline.measured_cells}
+    for cell in outline.measured_cells:
+        place = PairedCell(cell.dataset, cell.samples_per_class)
+        for seed, key in zip(outline.seeds, cell.keys, strict=False):
+            if key in records.by_key:
+                found[cell.method][Pair(place, seed)] = records.by_key[key].top1
+    return found
+
+
+def comparison_text(outline: Outline, accuracies: Accuracies) -> str:
+    made = compare(accuracies)
+    lines = [f"{outline.title}, preset {outline.preset}: first minus second, in percentage points, paired by seed", ""]
+    lines += [tabulate([_line(one) for one in made], _HEAD, disable_numparse=True)] if made else []
+    return "\n".join([*lines, "", *_rank_lines(accuracies), *_remarks(made)])
+
+
+def comparison_json(outline: Outline, accuracies: Accuracies) -> str:
+    made, ranking = compare(accuracies), ranking_of(accuracies)
+    value: dict[str, object] = {"study": outline.name, "preset": outline.preset, "cells": [asdict(one) for one in made]}
+    if ranking is not None:
+        nemenyi = None if ranking.nemenyi is None else ranking.nemenyi.to_dict()
+        value |= {"ranks": ranking.ranks, "ranked_cells": ranking.cells}
+        value |= {"friedman_p": ranking.friedman_p, "nemenyi": nemenyi}
+    return json.dumps(value | {"remarks": _remarks(made)}, indent=1)
+
+
+def ranking_of(accuracies: Accuracies) -> Ranking | None:
+    """The ranks, or None where no cell has a seed that all methods share."""
+    return rank(accuracies) if set.intersection(*(set(found) for found in accuracies.values())) else None
+
+
+def _line(one: Comparison) -> list[str]:
+    interval = "–" if one.low is None else f"{one.low:+.2f} to {one.high:+.2f}"
+    ps = [_p(value) for value in (one.t_p, one.t_holm, one.flip_p, one.flip_holm)]
+    names = [one_line(one.dataset), str(one.samples_per_class), one_line(one.first), one_line(one.second), str(one.n)]
+    return [*names, f"{one.difference:+.2f}", interval, *ps, "–" if one.effect is None else f"{one.effect:+.2f}"]
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _rank_lines(accuracies: Accuracies) -> list[str]:
+    ranking = ranking_of(accuracies)
+    if ranking is None:
+        return ["No cell has a seed that all methods share: no ranks."]
+    best_first = sorted(ranking.ranks.items(), key=lambda item: item[1])
+    ranks = ", ".join(f"{one_line(name)} {value:.2f}" for name, value in best_first)
+    lines = [f"average rank over {ranking.cells} cells (1 is best): {ranks}"]
+    if ranking.friedman_p is not None:
+        lines.append(f"Friedman test that all ranks are equal: p = {ranking.friedman_p:.4f}")
+    return lines
+
+
+def _remarks(made: Iterable[Comparison]) -> list[str]:
+    """What a reader must know before he believes a p."""
+    made = list(made)
+    if not made:
+        return ["The methods share no seed in any cell: nothing can be paired."]
+    small = sorted({one.n for one in made if smallest_p(one.n) > ALPHA})
+    remarks = [
+        f"{n} pairs are too few for significance: the exact sign-flip test cannot go below p = {smallest_p(n):.4g}; "
+        "the t test can, if the differences are normal. Run at least 6 seeds."
+        for n in small
+    ]
+    reach = [one for one in made if smallest_p(one.n) <= ALPHA < smallest_p(one.n) * len(made)]
+    if reach:
+        pairs = f"{reach[0].n} pairs cannot reach p < {ALPHA:.2f} exactly"
+        remarks.append(f"After Holm's correction over {len(made)} comparisons, {pairs}.")
+    return remarks

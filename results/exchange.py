@@ -4,14 +4,15 @@ import io
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.index import Entry, load_records
+from results.files import HISTORY, RECORD
+from results.index import Entry, Records, load_records
+from results.outline import Outline
 from results.records import Record, RecordError
-from results.store import HISTORY, RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,12 @@ def export(entries: Iterable[Entry], form: str, problems: list[str]) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()
+
+
+def entries_of(outlines: Sequence[Outline], records: Records) -> list[Entry]:
+    """The records of outlines, each once."""
+    keys = dict.fromkeys(key for outline in outlines for key in outline.keys)
+    return [records.by_key[key] for key in keys if key in records.by_key]
 
 
 def _read(entries: Iterable[Entry], problems: list[str]) -> Iterator[tuple[Path, Record]]:

@@ -13,14 +13,34 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
-from results.compare import Ranking
-from results.curves import Panel, Point
-from results.store import write_atomically
+from datasets.base import CHECKOUT
+from datasets.registry import BadInput
+from results.compare import Accuracies, Ranking, ranking_of
+from results.files import write_atomically
+from results.index import Records
+from results.outline import Outline
+from results.panels import Panel, Point, panels_of
+from results.tables import caption_of
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+FIGURES = CHECKOUT / "results" / "figures"
+_SUFFIXES = (".pdf", ".png")
 _DPI = 150
 _NO_DATE = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}  # equal content gives equal bytes
+
+
+def write_figure(outline: Outline, records: Records, folder: Path) -> list[Path]:
+    """Writes <folder>/<study>.pdf and .png and returns their paths; raises BadInput where there is nothing to draw."""
+    panels = panels_of(outline, records)
+    if not panels:
+        name = outline.name
+        raise BadInput(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
+    figure = draw(panels, outline.title, caption_of(outline, records))
+    paths = [folder / f"{outline.name}{suffix}" for suffix in _SUFFIXES]
+    for path in paths:
+        save(figure, path)
+    return paths
 
 
 def draw(panels: Sequence[Panel], title: str, caption: str) -> Figure:
@@ -127,3 +147,11 @@ def critical_difference(ranking: Ranking, path: Path) -> None:
     scikit_posthocs.critical_difference_diagram(ranks, significance, ax=axes)
     axes.set_title(f"average rank over {ranking.cells} cells, 1 is best; a bar joins what p ≥ 0.05 does not tell apart")
     save(figure, path)
+
+
+def write_diagram(path: Path, accuracies: Accuracies) -> None:
+    """The critical-difference diagram, as PDF or PNG; raises BadInput where there are too few methods or cells."""
+    ranking = ranking_of(accuracies)
+    if ranking is None or ranking.nemenyi is None:
+        raise BadInput("a critical-difference diagram needs three methods with common seeds in at least two cells")
+    critical_difference(ranking, path)

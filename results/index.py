@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from results.cache import recall, remember
 from results.escape import one_line
+from results.files import RECORD
 from results.records import Record, read_record, slot_of_text
-from results.remembered import recall, remember
-from results.store import RECORD
-from results.survey import Survey
+from results.walk import Survey
 
 _WORTH_REMEMBERING = 500  # files and folders read; fewer are read again as quickly as an index is written
 
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     slot: str
     dataset: str
     samples_per_class: int
-    method: str
+    method_name: str
     network: str
     seed: int
     row: str
@@ -52,27 +52,28 @@ class Entry(NamedTuple):
         return read_record(self.path)
 
 
-def summarise(record: Record) -> list:
-    """The fields of an Entry after `folder`."""
+def summarise(record: Record) -> list[Any]:
+    """The fields of an Entry after `folder`, in their order."""
     run, metrics = record.run, record.metrics
-    return [
-        record.key,
-        slot_of_text(record.canonical),
-        run["dataset"]["name"],
-        run["samples_per_class"],
-        run["method"]["name"],
-        run["protocol"]["network"],
-        run["seed"],
-        record.row,
-        record.preset,
-        metrics.top1,
-        metrics.top5,
-        metrics.loss,
-        record.environment.device_type,
-        record.train_seconds,
-        record.eval_seconds,
-        record.images_per_second,
-    ]
+    values = {
+        "key": record.key,
+        "slot": slot_of_text(record.canonical),
+        "dataset": run["dataset"]["name"],
+        "samples_per_class": run["samples_per_class"],
+        "method_name": run["method"]["name"],
+        "network": run["protocol"]["network"],
+        "seed": run["seed"],
+        "row": record.row,
+        "preset": record.preset,
+        "top1": metrics.top1,
+        "top5": metrics.top5,
+        "loss": metrics.loss,
+        "device_type": record.environment.device_type,
+        "train_seconds": record.train_seconds,
+        "eval_seconds": record.eval_seconds,
+        "images_per_second": record.images_per_second,
+    }
+    return [values[name] for name in Entry._fields[2:]]
 
 
 @dataclass

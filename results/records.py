@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
-from results.store import FAILURE, RECORD, write_json
+from results.files import FAILURE, RECORD, write_json
 
 SCHEMA = 1
 KEY_LENGTH = 12

@@ -1,12 +1,31 @@
 """One page about everything: HTML by a template that escapes every string, with all it needs inside."""
 
-from dataclasses import dataclass, fields
+import datetime
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from datasets.base import CHECKOUT
+from results.compare import accuracies_of, compare, rank
+from results.files import HISTORY, write_atomically
+from results.folders import Surroundings, look_around
+from results.histories import read_history
+from results.index import Entry, Records
+from results.outline import CellSpec, Outline
+from results.records import Record, RecordError
+from results.stores import Stores
+from results.verdict import Verdict, judge_study
+
 TEMPLATES = Path(__file__).parent / "templates"
+REPORT = CHECKOUT / "results" / "report"
+MOST_CURVES = 5000  # runs; a page of that many has about 9 MB
 
 
 @dataclass(frozen=True)
@@ -32,24 +51,22 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """cells: what the page shows when a cell is pointed at, by number; runs and generators: learning curves;
-    samples: pictures as data: addresses; machines, versions: (name, value, records) as found in records;
-    left_out: what there is too much of to show, in words; problems: files that cannot be trusted."""
+    """Everything that the page shows."""
 
-    made: str
-    stores: list[str]
-    counts: dict[str, int]
+    made: str  # when, UTC
+    stores: list[str]  # folders
+    counts: dict[str, int]  # runs by state
     sections: list[Section]
-    cells: list[dict[str, Any]]
-    runs: list[dict[str, Any]]
-    generators: list[dict[str, Any]]
-    samples: list[dict[str, str]]
+    cells: list[dict[str, Any]]  # what is shown when a cell is pointed at, by number
+    runs: list[dict[str, Any]]  # learning curves
+    generators: list[dict[str, Any]]  # learning curves
+    samples: list[dict[str, str]]  # pictures as data: addresses
     failures: list[dict[str, str]]
-    machines: list[tuple[str, str, int]]
-    versions: list[tuple[str, str, int]]
-    left_out: list[str]
-    problems: list[str]
-    datasets: list[str]
+    machines: list[tuple[str, str, int]]  # (host, device, records)
+    versions: list[tuple[str, str, int]]  # (name, version, records)
+    left_out: list[str]  # what there is too much of to show, in words
+    problems: list[str]  # files that cannot be trusted
+    datasets: list[str]  # to filter by
     methods: list[str]
     presets: list[str]
 
@@ -64,3 +81,139 @@ def render(page: Page) -> str:
     )
     values = {field.name: getattr(page, field.name) for field in fields(page)}
     return templates.get_template("report.html").render(**values, plotly=get_plotlyjs())
+
+
+def write_report(folder: Path, outlines: Iterable[Outline], stores: Stores, records: Records) -> Path:
+    """Writes <folder>/index.html about what the stores hold; returns its path."""
+    path = folder.resolve() / "index.html"
+    write_atomically(path, render(make_page(outlines, stores, records, path.parent)).encode())
+    return path
+
+
+def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, folder: Path) -> Page:
+    """The page of what `stores` hold, a section per outline; folder: where it will lie, for its links to records."""
+    around = look_around(stores)
+    collector = _Collector(records, around, folder)
+    sections = [collector.section(outline) for outline in outlines]
+    whole = [record for entry in records if (record := _whole(entry))]
+    return Page(
+        made=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        stores=[str(store) for store in stores.folders()],
+        counts={"done": len(records.by_key), **around.counts(records.by_key)},
+        sections=sections,
+        cells=collector.cells,
+        runs=[_curve(entry) for entry in islice(records, MOST_CURVES)],
+        generators=around.generators,
+        samples=around.samples,
+        failures=around.failures,
+        machines=_machines(whole),
+        versions=_versions(whole),
+        left_out=around.left_out + _too_many(len(records.by_key)),
+        problems=records.problems,
+        datasets=_unique(entry.dataset for entry in records),
+        methods=_unique(entry.row for entry in records),
+        presets=_unique(entry.preset for entry in records),
+    )
+
+
+class _Collector:
+    """Numbers the cells of all sections, so that the page holds what belongs to each once."""
+
+    def __init__(self, records: Records, around: Surroundings, folder: Path):
+        self.records, self.around, self.folder = records, around, folder
+        self.cells: list[dict[str, object]] = []
+
+    def section(self, outline: Outline) -> Section:
+        verdict = judge_study(outline, self.records)
+        cells = outline.measured_cells
+        sizes = sorted({cell.samples_per_class for cell in cells})
+        ranks, against, comparisons = _comparisons(outline, self.records)
+        return Section(
+            anchor=f"{outline.name}-{outline.preset}-{len(self.cells)}",
+            title=outline.title,
+            preset=outline.preset,
+            summary=verdict.summary() if outline.published else "",
+            note=outline.note,
+            command=outline.command("run"),
+            columns=sizes,
+            rows=self._rows(outline, list(zip(cells, verdict.cells, strict=True)), sizes),
+            coverage=dict(Counter(self._state(key) for cell in cells for key in cell.keys)),
+            against=against,
+            ranks=ranks,
+            comparisons=comparisons,
+        )
+
+    def _rows(self, outline: Outline, cells: list[tuple[CellSpec, Verdict]], sizes: list[int]) -> list[dict]:
+        rows: dict[tuple[str, str], dict] = {}
+        for spec, verdict in cells:
+            row = rows.setdefault((spec.dataset, spec.method), self._row(spec, outline.preset, len(sizes)))
+            row["cells"][sizes.index(spec.samples_per_class)] = len(self.cells)
+            self.cells.append(self._cell(outline, spec, verdict))
+        return list(rows.values())
+
+    def _row(self, spec: CellSpec, preset: str, columns: int) -> dict[str, object]:
+        names = {"dataset": spec.dataset, "dataset_label": spec.dataset_label, "preset": preset}
+        return names | {"method": spec.method, "method_label": spec.method_label, "cells": [None] * columns}
+
+    def _cell(self, outline: Outline, spec: CellSpec, verdict: Verdict) -> dict[str, object]:
+        seeds = list(zip(outline.seeds, spec.keys, strict=False))
+        states = {seed: self._state(key) for seed, key in seeds}
+        counts = Counter(states.values())
+        value = {name: getattr(verdict, name) for name in ("ours", "std", "n", "published", "published_std", "z", "p")}
+        value |= {"state": verdict.state, "asked": len(outline.seeds), "seeds": states}
+        value |= {"open": ", ".join(f"{counts[state]} {state}" for state in ("running", "failed") if counts[state])}
+        links = {seed: self._link(self.records.by_key[key]) for seed, key in seeds if key in self.records.by_key}
+        return value | {"command": outline.command("run", spec), "links": links}
+
+    def _state(self, key: str) -> str:
+        return "done" if key in self.records.by_key else self.around.states.get(key, "missing")
+
+    def _link(self, entry: Entry) -> str:
+        return quote(os.path.relpath(entry.path, self.folder))
+
+
+def _comparisons(outline: Outline, records: Records) -> tuple[list[tuple[str, float]], str, list[dict[str, object]]]:
+    """Average ranks, the method that the others are compared with, and the comparisons."""
+    found = {name: values for name, values in accuracies_of(outline, records).items() if values}
+    if len(found) < 2:
+        return [], "", []
+    against = next(iter(found))
+    shared = set.intersection(*map(set, found.values()))
+    ranks = sorted(rank(found).ranks.items(), key=lambda item: item[1]) if shared else []
+    return ranks, against, [asdict(one) for one in compare(found, against)]
+
+
+def _whole(entry: Entry) -> Record | None:
+    try:
+        return entry.record()
+    except RecordError:  # replaced or removed since it was read
+        return None
+
+
+def _too_many(count: int) -> list[str]:
+    return [f"learning curves of {count - MOST_CURVES} of {count} runs"] if count > MOST_CURVES else []
+
+
+def _curve(entry: Entry) -> dict[str, object]:
+    history = read_history(entry.path.parent / HISTORY)
+    names = {"dataset": entry.dataset, "method": entry.row, "preset": entry.preset, "size": entry.samples_per_class}
+    names |= {"seed": entry.seed, "top1": round(entry.top1, 2)}
+    return names | {"step": history.get("step", []), "loss": history.get("loss", [])}
+
+
+def _machines(records: Iterable[Record]) -> list[tuple[str, str, int]]:
+    found = Counter((record.environment.host, record.environment.device) for record in records)
+    return [(host, device, count) for (host, device), count in found.most_common()]
+
+
+def _versions(records: Iterable[Record]) -> list[tuple[str, str, int]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        here = record.environment
+        commit = f"{here.commit}{' with changes' if here.dirty else ''}"
+        found.update({("commit", commit): 1, **{item: 1 for item in here.versions.items()}})
+    return [(name, version, count) for (name, version), count in sorted(found.items())]
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))

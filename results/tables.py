@@ -3,18 +3,25 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 from tabulate import tabulate
 
-from results.aggregate import CellSpec
+from datasets.base import CHECKOUT
+from results.aggregate import aggregate, load_published
 from results.escape import escape_latex, escape_markdown, one_line
+from results.files import write_atomically
+from results.index import Records
+from results.outline import CellSpec, Outline
 
 T = TypeVar("T")
 Place = tuple[str, ...]
 
 MISSING = "–"
+TABLES = CHECKOUT / "results" / "tables"
+_SUFFIXES = {"text": "txt", "markdown": "md", "csv": "csv", "latex": "tex"}
 _TITLES = {"dataset": "Dataset", "method": "Method", "samples_per_class": "Samples per class"}
 
 
@@ -194,3 +201,58 @@ def _blank_repeats(body: list[list[str]]) -> list[list[str]]:
     """The dataset only in its first row, as the papers print it."""
     previous = [None, *(row[0] for row in body)]
     return [["" if row[0] == before else row[0], *row[1:]] for row, before in zip(body, previous, strict=False)]
+
+
+def fill_table(outline: Outline, records: Records) -> Table:
+    """An outline's table with the numbers that the records give."""
+    return Table(
+        title=outline.title,
+        caption=caption_of(outline, records),
+        frame=aggregate(outline.cells, records, load_published(outline.published)),
+        cells=list(outline.cells),
+        rows=list(outline.rows),
+        columns=list(outline.columns),
+        note=_note(outline),
+        second_best=outline.second_best,
+    )
+
+
+def write_tables(outlines: Iterable[Outline], records: Records, with_empty: bool) -> list[Path]:
+    """Writes results/tables/<study>.{txt,md,csv,tex}; with_empty: also of studies without any record."""
+    paths = []
+    for outline in outlines:
+        table = fill_table(outline, records)
+        if with_empty or table.frame["n"].any():
+            paths += [_write(outline.name, suffix, table.render(form)) for form, suffix in _SUFFIXES.items()]
+    return paths
+
+
+def _write(name: str, suffix: str, text: str) -> Path:
+    path = TABLES / f"{name}.{suffix}"
+    write_atomically(path, f"{text}\n".encode())
+    return path
+
+
+def _note(outline: Outline) -> str:
+    average = "Average is the mean over a row's datasets once all are complete; its ± is the mean of theirs."
+    return " ".join([outline.note] * bool(outline.note) + [average] * outline.average)
+
+
+def caption_of(outline: Outline, records: Records) -> str:
+    """What a reader must know of the numbers: preset, seeds, what ± is, stand-ins, what is missing."""
+    seeds = ",".join(map(str, outline.seeds))
+    columns = ", ".join(outline.columns).replace("_", " ")
+    parts = [
+        f"Preset {outline.preset}, seeds {seeds}; columns: {columns}; top-1 accuracy in % after the last epoch; "
+        "± is the sample standard deviation over seeds (ddof=1)."
+    ]
+    if outline.settings:
+        parts.append(f"Changed: {', '.join(outline.settings)}.")
+    parts += [f"{ours} stands for {theirs} and is another test set." for ours, theirs in outline.stand_ins()]
+    parts += outline.remarks
+    if outline.preset != "paper" and outline.published:
+        parts.append("Not the papers' setting: their numbers are for orientation.")
+    missing = sum(key not in records.by_key for key in outline.keys)
+    if missing:
+        parts.append(f"{missing} runs are missing.")
+    return " ".join(parts)

@@ -1,14 +1,19 @@
 """Ours against the papers' numbers, cell by cell."""
 
+import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 from scipy.special import stdtr
+from tabulate import tabulate
 
-from results.aggregate import PAPER_SEEDS, CellSpec
+from results.aggregate import PAPER_SEEDS, aggregate, load_published
+from results.escape import one_line
+from results.index import Records
+from results.outline import CellSpec, Outline
 
 ALPHA = 0.05
 STATES = (
@@ -21,6 +26,7 @@ STATES = (
     "not run",
     "nothing published",
 )
+_HEAD = ("dataset", "method", "per class", "published", "ours", "seeds", "difference", "z", "p", "verdict")
 EXIT_MATCH, EXIT_OFF, EXIT_OPEN = 0, 1, 3  # 2 is for bad input
 
 
@@ -146,3 +152,53 @@ def welch(mean: float, std: float, n: int, published_mean: float, published_std:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def judge_study(outline: Outline, records: Records) -> TableVerdict:
+    """The verdict on every cell of an outline; averages over datasets have none of their own."""
+    cells = outline.measured_cells
+    scope = Scope(outline.preset, outline.papers_setting, len(outline.study_seeds))
+    return judge(outline.title, aggregate(cells, records, load_published(outline.published)), cells, scope)
+
+
+def verdicts_text(found: Mapping[str, TableVerdict]) -> str:
+    """A line per cell of each study, and its summary."""
+    return "\n\n\n".join(
+        f"{verdict.title}\n\n{verdict_table(verdict.cells, one_line, 'simple')}\n\n{verdict.summary()}"
+        for verdict in found.values()
+    )
+
+
+def verdicts_json(found: Mapping[str, TableVerdict]) -> str:
+    return json.dumps({name: verdict.as_json() for name, verdict in found.items()}, indent=1)
+
+
+def verdict_table(cells: Iterable[Verdict], escape: Callable[[str], str], form: str) -> str:
+    """A line per cell, in a form of tabulate's."""
+    return tabulate([_line(cell, escape) for cell in cells], _HEAD, form, disable_numparse=True)
+
+
+def _line(cell: Verdict, escape: Callable[[str], str]) -> list[str]:
+    dataset = cell.dataset if cell.dataset == cell.published_dataset else f"{cell.dataset} for {cell.published_dataset}"
+    numbers = [_spread(cell.published, cell.published_std), _spread(cell.ours, cell.std), str(cell.n)]
+    compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show_p(cell.p)]
+    names = [escape(dataset), escape(cell.method), str(cell.samples_per_class)]
+    return [*names, *numbers, *compared, cell.state]
+
+
+def _spread(mean: float | None, std: float | None) -> str:
+    return _show(mean, ".2f") + (f" ± {std:.2f}" if std is not None else "")
+
+
+def _show(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _show_p(value: float | None) -> str:
+    return "<0.001" if value is not None and value < 0.001 else _show(value, ".3f")
+
+
+def worst(found: Iterable[TableVerdict]) -> int:
+    """The exit code of several verdicts: off before open before match."""
+    codes = {verdict.exit_code() for verdict in found}
+    return next(code for code in (EXIT_OFF, EXIT_OPEN, EXIT_MATCH) if code in codes)

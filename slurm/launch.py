@@ -8,19 +8,19 @@ from pathlib import Path
 import click
 
 from benchmark.estimate import Costs
-from benchmark.locks import Lock, LockHeld
-from benchmark.plan import Plan, Stores, make_plan
-from benchmark.pool import Job
+from benchmark.job import Job
+from benchmark.plan import Plan, make_plan
 from benchmark.provenance import git_state
 from benchmark.run import Build
 from benchmark.study import Grid
 from benchmark.sweep import require_data
 from datasets.registry import BadInput
-from results.store import FAILURE, read_json
+from results.locks import Lock, LockHeld
+from results.states import read_failure
+from results.stores import Stores
 from slurm.packing import Arrangement, Array, Pack, spread
 from slurm.profiles import Profile
-from slurm.queues import max_array_size
-from slurm.standing import Standing, failed_since, find_standing, keys_of
+from slurm.queues import Standing, failed_since, find_standing, keys_of, max_array_size
 from slurm.submissions import FOLDER, SentArray, Submission, folder_of, new_id, save
 
 Note = Callable[[str], None]
@@ -28,7 +28,7 @@ Estimates = Mapping[str, tuple[float, bool]]  # by key: seconds, and whether the
 
 
 @dataclass(frozen=True)
-class Request:
+class SubmitRequest:
     """What the command line asked of `submit`. max_hours: of estimated work of one process."""
 
     profile: str
@@ -59,7 +59,7 @@ class Draft:
         return sum(pack.seconds for array in self.arrays for pack in array.packs) / 3600
 
 
-def submit(grid: Grid, stores: Stores, profile: Profile, request: Request, note: Note) -> None:
+def submit(grid: Grid, stores: Stores, profile: Profile, request: SubmitRequest, note: Note) -> None:
     """Sends what is missing of a grid, and nothing that is queued already; a dry run prints the scripts instead."""
     if request.dry_run:
         draft = make_draft(make_plan(grid, stores), stores, profile, request)
@@ -81,7 +81,7 @@ def submit(grid: Grid, stores: Stores, profile: Profile, request: Request, note:
         raise BadInput(f"another submit is at work: {error}") from error
 
 
-def make_draft(plan: Plan, stores: Stores, profile: Profile, request: Request) -> Draft:
+def make_draft(plan: Plan, stores: Stores, profile: Profile, request: SubmitRequest) -> Draft:
     """Leaves out what is done, queued or running, and packs the rest."""
     open_runs = [run for state, runs in plan.states.items() if state != "done" for run in runs]
     standing = find_standing(stores.own, keys_of(open_runs))
@@ -101,8 +101,8 @@ def make_draft(plan: Plan, stores: Stores, profile: Profile, request: Request) -
 def _failures(plan: Plan, jobs: list[Job], store: Path) -> dict[str, str]:
     """When the jobs that are tried again had failed, by key."""
     failed = {job.key for found in (plan.states["failed"], plan.builds["failed"]) for job in found}
-    found = ((job.key, read_json(store / job.path / FAILURE)) for job in jobs if job.key in failed)
-    return {key: failure["failed"] for key, failure in found if failure}
+    found = ((job.key, read_failure(store / job.path)) for job in jobs if job.key in failed)
+    return {key: failure.failed for key, failure in found if failure}
 
 
 def _to_send(plan: Plan, standing: Standing, store: Path, retry: bool) -> list[Job]:
@@ -140,7 +140,7 @@ def _arrange(jobs: Sequence[Job], profile: Profile, estimates: Estimates, standi
         packs = spread([*builds, *runs], seconds, profile.processes)
         return [Array("jobs", (pack,)) for pack in packs]
     limit = profile.job_minutes * 60 * profile.runs_per_gpu
-    queued = {key: place.task.id for key, place in standing.held.items()}
+    queued = {key: place.job.id for key, place in standing.held.items()}
     return Arrangement(seconds, limit, max_array_size(), queued).arrays(builds, runs)
 
 
@@ -199,7 +199,7 @@ def _require_answer(draft: Draft) -> None:
         raise BadInput(f"{problem}: what is queued is not known, and would be sent twice")
 
 
-def _confirm(draft: Draft, request: Request) -> None:
+def _confirm(draft: Draft, request: SubmitRequest) -> None:
     if request.yes:
         return
     if not sys.stdin.isatty():
@@ -209,7 +209,7 @@ def _confirm(draft: Draft, request: Request) -> None:
 
 def scripts(draft: Draft, store: Path) -> Iterable[str]:
     """The text of every sbatch script; ids that Slurm will give print as <job 1>, <job 2>, ..."""
-    from slurm.scripts import script
+    from slurm.executors import script
 
     if draft.profile.executor != "slurm":
         return
@@ -227,7 +227,7 @@ def _describe(packs: Sequence[Pack]) -> str:
 
 def send_all(draft: Draft, store: Path, note: Note) -> None:
     """Hands everything to the executor; the note of what is sent is written before, the ids right after each call."""
-    from slurm import scripts
+    from slurm import executors
 
     submission, profile = draft.submission, draft.profile
     folder = folder_of(store, submission.id)
@@ -235,14 +235,14 @@ def send_all(draft: Draft, store: Path, note: Note) -> None:
     for number, (array, sent) in enumerate(zip(draft.arrays, submission.arrays, strict=True)):
         orders = [_order(draft, pack, store, folder) for pack in array.packs]
         if profile.executor == "debug":
-            scripts.run_here(folder, orders)
+            executors.run_here(folder, orders)
             continue
         if profile.executor == "local":
-            executor = scripts.local_executor(profile, folder, number)
+            executor = executors.local_executor(profile, folder, number)
         else:
             sent.after = [*(submission.arrays[place].base for place in array.after), *array.queued]
-            executor = scripts.slurm_executor(profile, folder, submission.job_name, sent.after)
-        sent.jobs = scripts.send(executor, orders)
+            executor = executors.slurm_executor(profile, folder, submission.job_name, sent.after)
+        sent.jobs = executors.send(executor, orders)
         save(store, submission)
         note(f"submitted {array.kind}: {_describe(array.packs)}, as {sent.base}")
 

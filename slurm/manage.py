@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from benchmark.study import study_names
+from benchmark.selection import study_names
 from datasets.registry import BadInput, canonical, unknown
-from results.store import FAILURE, LOG, read_json
+from results.files import LOG
+from results.states import read_failure
 from slurm import queues
 from slurm.submissions import Submission, cancel_run, folder_of, load_submissions
 
@@ -19,8 +20,8 @@ def print_logs(target: str, store: Path) -> None:
     key, folder = find_job(target, store)
     if folder is not None:
         _print_file(folder / LOG)
-        if failure := read_json(folder / FAILURE):
-            click.echo(f"== failed {failure.get('failed')}\n{failure.get('traceback')}")
+        if failure := read_failure(folder):
+            click.echo(f"== failed {failure.failed}\n{failure.traceback}")
     for submission, job in _jobs_of(key, load_submissions(store)):
         for path in sorted(folder_of(store, submission.id).glob(f"{job}_*_log.*")):
             _print_file(path, _TAIL_LINES)
@@ -45,7 +46,7 @@ def _folders(store: Path, key: str) -> Iterator[Path]:
 
 
 def _jobs_of(key: str, submissions: Iterable[Submission]) -> Iterator[tuple[Submission, str]]:
-    return ((s, job) for s in submissions for job, _, keys in s.tasks() if key in keys)
+    return ((s, job) for s in submissions for job, _, keys in s.sent_packs() if key in keys)
 
 
 def _print_file(path: Path, last: int | None = None) -> None:
@@ -68,7 +69,7 @@ def _cancel_study(study: str, store: Path, note: Callable[[str], None]) -> None:
     submissions = [submission for submission in load_submissions(store) if submission.study == study]
     live = _live(submissions, store)
     for executor in sorted({submission.executor for submission in submissions}):
-        ids = {job for s in submissions if s.executor == executor for job, _, _ in s.tasks() if job in live}
+        ids = {job for s in submissions if s.executor == executor for job, _, _ in s.sent_packs() if job in live}
         if ids:
             queues.cancel(executor, sorted({job.partition("_")[0] for job in ids}))
     note(f"{study}: cancelled {len(live)} jobs")
@@ -88,7 +89,7 @@ def _cancel_run(target: str, store: Path, note: Callable[[str], None]) -> None:
 
 
 def _packed_with(submission: Submission, job: str) -> list[str]:
-    return next(keys for id_, _, keys in submission.tasks() if id_ == job)
+    return next(keys for id_, _, keys in submission.sent_packs() if id_ == job)
 
 
 def _live(submissions: list[Submission], store: Path) -> set[str]:
@@ -96,4 +97,4 @@ def _live(submissions: list[Submission], store: Path) -> set[str]:
     queue = queues.ask(submissions, store)
     if queue.problem:
         raise BadInput(f"cannot cancel: {queue.problem}")
-    return set(queue.live()) & {job for submission in submissions for job, _, _ in submission.tasks()}
+    return set(queue.live()) & {job for submission in submissions for job, _, _ in submission.sent_packs()}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from benchmark.pool import Job
+from benchmark.job import Job
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def cut(items: Sequence[T], size: int) -> list[tuple[T, ...]]:
 class Arrangement:
     """Turns jobs into arrays, builds before what needs them.
 
-    seconds: a job's estimated time; limit: seconds of work per pack; largest: tasks per array;
+    seconds: a job's estimated time; limit: seconds of work per pack; largest: jobs per array;
     queued: Slurm's id of the job that already holds a build, by the build's key.
     """
 

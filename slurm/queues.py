@@ -1,15 +1,18 @@
-"""What executors know of their jobs, asked for directly: squeue and sacct, or this machine's processes."""
+"""What executors know of their jobs (squeue and sacct, or this machine's processes), and which runs those hold."""
 
 import datetime
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from slurm.submissions import Submission
+from benchmark.run import Run, with_needs
+from results.states import read_failure
+from slurm.submissions import Submission, cancelled_runs, folder_of, load_submissions
 
 _TIMEOUT = 30  # seconds
 _NO_ANSWER = (OSError, subprocess.SubprocessError)
@@ -19,7 +22,7 @@ DEFAULT_MAX_ARRAY = 1001  # Slurm's own default of MaxArraySize
 
 
 @dataclass(frozen=True)
-class Task:
+class ClusterJob:
     """One job of an executor. state: Slurm's word for it; reason: why it waits, or how it ended.
 
     gpu_seconds: GPUs times seconds used so far, over all its starts.
@@ -41,24 +44,24 @@ class Task:
 
 @dataclass
 class Queue:
-    """The tasks of some submissions by id, and when they were asked for.
+    """The jobs of some submissions by id, and when they were asked for.
 
     problem: why it is not known what is queued; hint: why less is known of jobs that ended.
     """
 
-    tasks: dict[str, Task] = field(default_factory=dict)
+    jobs: dict[str, ClusterJob] = field(default_factory=dict)
     problem: str = ""
     hint: str = ""
     asked: datetime.datetime = field(default_factory=datetime.datetime.now)
 
-    def live(self) -> dict[str, Task]:
-        return {id_: task for id_, task in self.tasks.items() if task.live}
+    def live(self) -> dict[str, ClusterJob]:
+        return {id_: job for id_, job in self.jobs.items() if job.live}
 
     def kept_with(self, problem: str) -> "Queue":
         """What was known before something stopped answering."""
         problem = problem.partition("; stale:")[0]
         said = f"{problem}; stale: the queue's states are from {self.asked:%H:%M:%S}"
-        return Queue(self.tasks, said, self.hint, self.asked)
+        return Queue(self.jobs, said, self.hint, self.asked)
 
 
 def ask(submissions: Iterable[Submission], store: Path) -> Queue:
@@ -66,14 +69,14 @@ def ask(submissions: Iterable[Submission], store: Path) -> Queue:
     submissions, queue = list(submissions), Queue()
     for submission in submissions:
         if submission.executor == "local":
-            queue.tasks |= {job: _process(job, str(store)) for job, _, _ in submission.tasks()}
+            queue.jobs |= {job: _process(job, str(store)) for job, _, _ in submission.sent_packs()}
     on_slurm = [submission for submission in submissions if submission.executor == "slurm"]
     if on_slurm:
         _ask_slurm(on_slurm, queue)
     return queue
 
 
-def _process(pid: str, store: str) -> Task:
+def _process(pid: str, store: str) -> ClusterJob:
     """A job of the local executor: its controller's process, which names the store on its command line."""
     try:
         process = psutil.Process(int(pid))
@@ -81,7 +84,7 @@ def _process(pid: str, store: str) -> Task:
         alive = process.status() != psutil.STATUS_ZOMBIE and "submitit" in command and store in command
     except (psutil.Error, ValueError):
         alive = False
-    return Task(pid, "RUNNING" if alive else "ENDED")
+    return ClusterJob(pid, "RUNNING" if alive else "ENDED")
 
 
 def _ask_slurm(submissions: list[Submission], queue: Queue) -> None:
@@ -95,29 +98,29 @@ def _ask_slurm(submissions: list[Submission], queue: Queue) -> None:
         return
     for submission in submissions:
         _find_lost_ids(submission, waiting)
-    ids = {job.partition("_")[0] for submission in submissions for job, _, _ in submission.tasks()}
+    ids = {job.partition("_")[0] for submission in submissions for job, _, _ in submission.sent_packs()}
     try:
         ended = _sacct(ids) if ids else {}
     except _NO_ANSWER as error:  # what is queued is known all the same
         queue.hint, ended = f"no accounting, so nothing of jobs that ended ({_first_line(error)})", {}
-    queue.tasks |= ended
-    for _, task in waiting:
-        queue.tasks[task.id] = Task(task.id, task.state, task.reason, ended.get(task.id, task).gpu_seconds)
+    queue.jobs |= ended
+    for _, job in waiting:
+        queue.jobs[job.id] = ClusterJob(job.id, job.state, job.reason, ended.get(job.id, job).gpu_seconds)
 
 
-def _squeue(submissions: list[Submission]) -> Iterator[tuple[str, Task]]:
-    """(job name, task) of everything that squeue still lists."""
+def _squeue(submissions: list[Submission]) -> Iterator[tuple[str, ClusterJob]]:
+    """(job name, job) of everything that squeue still lists."""
     names = ",".join(submission.job_name for submission in submissions)
     for line in _call("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%j|%T|%r").splitlines():
         id_, name, state, reason = line.strip().split("|", 3)
-        yield name, Task(id_, state, reason)
+        yield name, ClusterJob(id_, state, reason)
 
 
-def _find_lost_ids(submission: Submission, waiting: list[tuple[str, Task]]) -> None:
+def _find_lost_ids(submission: Submission, waiting: list[tuple[str, ClusterJob]]) -> None:
     """`submit` was killed between sbatch and its note: the array without ids is the one whose ids nobody has."""
     unknown = [array for array in submission.arrays if not array.jobs]
-    known = {job.partition("_")[0] for job, _, _ in submission.tasks()}
-    lost = sorted({task.id.partition("_")[0] for name, task in waiting if name == submission.job_name} - known)
+    known = {job.partition("_")[0] for job, _, _ in submission.sent_packs()}
+    lost = sorted({job.id.partition("_")[0] for name, job in waiting if name == submission.job_name} - known)
     for array, job in zip(unknown, lost, strict=False):
         array.jobs = array_ids(job, len(array.packs))
 
@@ -127,16 +130,16 @@ def array_ids(job: str, count: int) -> list[str]:
     return [f"{job}_{index}" for index in range(count)] if count > 1 else [job]
 
 
-def _sacct(ids: Iterable[str]) -> dict[str, Task]:
+def _sacct(ids: Iterable[str]) -> dict[str, ClusterJob]:
     """How jobs stand in the accounting, every start of a job added up."""
     columns = "--format=JobID,State,ElapsedRaw,AllocTRES"
     answer = _call("sacct", "-X", "-D", "-n", "-P", columns, "-j", ",".join(sorted(ids)))
-    tasks: dict[str, Task] = {}
+    jobs: dict[str, ClusterJob] = {}
     for line in answer.splitlines():
         id_, state, elapsed, resources = line.split("|")
-        used = int(elapsed or 0) * _gpus(resources) + (tasks[id_].gpu_seconds if id_ in tasks else 0)
-        tasks[id_] = Task(id_, state.split()[0], state, used)
-    return tasks
+        used = int(elapsed or 0) * _gpus(resources) + (jobs[id_].gpu_seconds if id_ in jobs else 0)
+        jobs[id_] = ClusterJob(id_, state.split()[0], state, used)
+    return jobs
 
 
 def _gpus(resources: str) -> int:
@@ -175,3 +178,52 @@ def _call(*command: str) -> str:
 def _first_line(error: Exception) -> str:
     said = getattr(error, "stderr", None) or str(error)
     return said.strip().splitlines()[0] if said.strip() else type(error).__name__
+
+
+class Place(NamedTuple):
+    """Where a run or a build was sent: its submission, and the job of the executor that has it."""
+
+    submission: Submission
+    job: ClusterJob
+
+
+@dataclass
+class Standing:
+    """held: by key, the live job that will do it. last: by key, the newest job that had it and is over.
+
+    submissions: those that have any of the keys; queue: what the executors say of their jobs.
+    """
+
+    submissions: list[Submission] = field(default_factory=list)
+    queue: Queue = field(default_factory=Queue)
+    held: dict[str, Place] = field(default_factory=dict)
+    last: dict[str, Place] = field(default_factory=dict)
+
+
+def find_standing(store: Path, keys: Collection[str], earlier: Queue | None = None) -> Standing:
+    """Asks the executors of all submissions that have any of these keys; where they do not answer, what they
+    said `earlier` is taken, and the problem says from when it is."""
+    wanted = set(keys)
+    submissions = [s for s in load_submissions(store) if not wanted.isdisjoint(s.job_keys())]
+    queue = ask(submissions, store)
+    if queue.problem and earlier and earlier.jobs:
+        queue = earlier.kept_with(queue.problem)
+    standing = Standing(submissions, queue)
+    for submission in submissions:
+        cancelled = cancelled_runs(folder_of(store, submission.id))
+        for id_, _, packed in submission.sent_packs():
+            job = standing.queue.jobs.get(id_, ClusterJob(id_, "UNKNOWN"))
+            for key in wanted.intersection(packed) - cancelled:
+                (standing.held if job.live else standing.last)[key] = Place(submission, job)
+    return standing
+
+
+def keys_of(runs: Iterable[Run]) -> set[str]:
+    """The keys of runs and of all artifacts that they need."""
+    return {key for run in runs for key in (run.key, *(build.key for build in with_needs(run.artifacts)))}
+
+
+def failed_since(folder: Path, key: str, place: Place | None) -> bool:
+    """Whether a failure in a run's folder is news to the job that holds the run, and not what it shall mend."""
+    failure = read_failure(folder)
+    return failure is not None and (place is None or failure.failed != place.submission.failures.get(key))

@@ -1,6 +1,7 @@
 """The verb `status`: plan, records and the executor's queue in one table."""
 
 import datetime
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,14 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.estimate import Costs
-from benchmark.listing import show_json
-from benchmark.locks import read_holder
-from benchmark.plan import Plan, Stores, make_plan
+from benchmark.plan import Plan, make_plan
 from benchmark.run import Build, Run
 from benchmark.study import Grid
-from results.store import PROGRESS, read_json
-from slurm.queues import Queue
-from slurm.standing import Standing, failed_since, find_standing, keys_of
+from results.locks import read_holder
+from results.states import read_progress
+from results.stores import Stores
+from slurm.queues import Queue, Standing, failed_since, find_standing, keys_of
 
 STATES = ("done", "running", "queued", "failed", "missing", "stale")
 _SHORT = {"running": "r", "queued": "q", "failed": "f", "missing": "-", "stale": "s"}
@@ -61,7 +61,7 @@ class Status:
         lines = [text for text in (self.standing.queue.problem, self.standing.queue.hint) if text]
         lines += [f"no sign of life: {text}" for text in self.silent[:5]]
         lost = [key for key, state in self.runs.items() if state == "missing" and key in self.standing.last]
-        ends = Counter(self.standing.last[key].task.state for key in lost)
+        ends = Counter(self.standing.last[key].job.state for key in lost)
         lines += [f"{n} runs are missing whose job ended {end}: submit again" for end, n in ends.items()]
         return lines
 
@@ -95,7 +95,7 @@ def _silence(run: Run, store: Path) -> str | None:
 
 def _hours_used(plan: Plan, standing: Standing) -> tuple[float, str]:
     """Hours and what they are of: Slurm's accounting where it knows of GPUs, else the records' own times."""
-    accounted = sum(task.gpu_seconds for task in standing.queue.tasks.values())
+    accounted = sum(job.gpu_seconds for job in standing.queue.jobs.values())
     if accounted:
         return accounted / 3600, "GPU hours by Slurm's accounting"
     records = [plan.records.by_key[run.key] for run in plan.states["done"]]
@@ -103,7 +103,7 @@ def _hours_used(plan: Plan, standing: Standing) -> tuple[float, str]:
 
 
 def _seconds_left(plan: Plan, stores: Stores, standing: Standing, runs: dict[str, str]) -> float | None:
-    working = {place.task.id: place.submission for place in standing.held.values() if place.task.running}
+    working = {place.job.id: place.submission for place in standing.held.values() if place.job.running}
     side_by_side = sum(submission.runs_per_gpu for submission in working.values())
     if not side_by_side:
         return None
@@ -116,15 +116,15 @@ def _seconds_left(plan: Plan, stores: Stores, standing: Standing, runs: dict[str
 
 
 def _share_done(job: Run | Build, store: Path) -> float:
-    at = read_json(store / job.path / PROGRESS)
-    return at["step"] / max(at["steps"], 1) if at else 0.0
+    progress = read_progress(store / job.path)
+    return progress.share if progress else 0.0
 
 
 def show(grid: Grid, stores: Stores, form: str) -> None:
     """Prints the status once, as text or JSON."""
     status = find_status(grid, stores)
     if form == "json":
-        click.echo(show_json(as_json(status)))
+        click.echo(json.dumps(as_json(status), indent=1, ensure_ascii=False))
     else:
         Console().print(render(status))
 

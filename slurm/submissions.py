@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from results.store import read_json, write_json
+from results.files import read_json, write_json
 
 FOLDER, FILE = ".slurm", "submission.json"
 CANCELLED = "cancelled"  # a folder beside FILE: an empty file per cancelled run, named by its key
@@ -57,7 +57,7 @@ class Submission:
         """The keys of all its runs and builds."""
         return (key for array in self.arrays for pack in array.packs for key in pack)
 
-    def tasks(self) -> Iterator[tuple[str, SentArray, list[str]]]:
+    def sent_packs(self) -> Iterator[tuple[str, SentArray, list[str]]]:
         """(job id, array, keys) of every pack that the executor has taken."""
         for array in self.arrays:
             for job, keys in zip(array.jobs, array.packs, strict=False):

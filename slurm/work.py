@@ -11,11 +11,13 @@ from pathlib import Path
 
 from submitit.core.utils import DelayedSubmission
 
-from benchmark.locks import is_running
-from benchmark.plan import with_needs
-from benchmark.pool import Ended, Job, Sweep, perform
+from benchmark.job import Job
+from benchmark.pool import Ended, Pool, perform
+from benchmark.run import with_needs
 from results.artifacts import ARTIFACT
-from results.store import FAILURE, RECORD, read_json
+from results.files import RECORD
+from results.locks import is_running
+from results.states import Progress, read_failure
 from slurm.submissions import cancelled_runs
 
 _LOOK_SECONDS = 5.0  # how often cancelled runs are looked for
@@ -61,7 +63,7 @@ class Shift:
         self._signals: set[int] = set()
         self._parent = os.getppid()
         self.counts: dict[str, int] = {}
-        self._sweep: Sweep | None = None
+        self._pool: Pool | None = None
         self._looked = 0.0
 
     def work(self) -> dict[str, int]:
@@ -117,26 +119,26 @@ class Shift:
         folder = self.order.store / job.path
         if (folder / RECORD).exists() or (folder / ARTIFACT).exists():
             return True
-        failure = read_json(folder / FAILURE)
-        return failure is not None and failure.get("failed") != self.order.failures.get(job.key)
+        failure = read_failure(folder)
+        return failure is not None and failure.failed != self.order.failures.get(job.key)
 
     def _is_elsewhere(self, job: Job) -> bool:
         return any(is_running(self.order.store / part.path) for part in (job, *with_needs(job.artifacts)))
 
     def _work_on(self, jobs: list[Job]) -> None:
-        self._sweep = Sweep(self.order.store, self.order.side_by_side, {"note": self._moved_on()})
-        self._sweep.work(jobs, self._watch)
+        self._pool = Pool(self.order.store, self.order.side_by_side, {"note": self._moved_on()})
+        self._pool.work(jobs, self._watch)
 
-    def _watch(self, running: dict[str, tuple[Job, dict]], ended: list[Ended]) -> None:
-        assert self._sweep
+    def _watch(self, running: dict[str, tuple[Job, Progress]], ended: list[Ended]) -> None:
+        assert self._pool
         for run, state, message in ended:
             self.counts[state] = self.counts.get(state, 0) + 1
             _say(f"{state}: {run}: {message}")
         if self._told():
-            self._sweep.stop()
+            self._pool.stop()
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._sweep.cancel(cancelled_runs(self.order.folder))
+            self._pool.cancel(cancelled_runs(self.order.folder))
 
     def _moved_on(self) -> str:
         """What the records shall say where the code is not what it was when this was submitted."""

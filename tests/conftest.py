@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.run import Run
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from methods.base import Composition, Method
 from methods.glico import Glico
 from methods.mixing.family import Generated
@@ -17,7 +18,7 @@ from methods.supermix import SuperMix
 from results.records import Record
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-READERS = ["plan", "run", "table", "tables", "verdict", "compare", "figure", "report", "export", "show"]
+READERS = ("plan", "run", "table", "tables", "verdict", "compare", "figure", "report", "export", "show")
 TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wrn-10-1")
 
 
@@ -69,18 +70,7 @@ def hydrabench(store: Path) -> Callable[..., subprocess.CompletedProcess]:
 
     def call(*arguments: str, cwd: Path = CHECKOUT, **more: object) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "benchmark", *arguments]
-        if arguments[0] in (
-            "plan",
-            "run",
-            "table",
-            "tables",
-            "verdict",
-            "compare",
-            "figure",
-            "report",
-            "export",
-            "show",
-        ):
+        if arguments[0] in READERS:
             command += ["--results", str(store), "--ignore-measured"]
         if arguments[0] == "import":
             command += ["--results", str(store)]

@@ -9,17 +9,18 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from bench_records import make_record as generate
+from bench_records import plant_records
 from PIL import Image
 
-from benchmark import reporting, verdicts
-from benchmark.bench_records import make_record as generate
-from benchmark.bench_records import plant_records
-from benchmark.reporting import write_report
-from benchmark.stores import Stores
-from benchmark.study import Selection, load_grid
+from benchmark.outlines import outlines_with_records
+from benchmark.selection import Selection, study_names
+from benchmark.study import load_grid
 from results.artifacts import ArtifactRecord, write_artifact
+from results.files import FAILURE, HISTORY, LOG, write_json
 from results.records import Record, key_of, write_record
-from results.store import FAILURE, HISTORY, LOG, write_json
+from results.report import REPORT, write_report
+from results.stores import Stores
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -56,6 +57,14 @@ def opened(browser):
     assert said == []
     assert page.evaluate("window.pwned") is None
     page.close()
+
+
+def _write(folder: Path, store: Path, change=lambda outline: outline) -> tuple[Path, list[str]]:
+    """The page about a store, with every outline changed, and the files that it leaves out."""
+    stores = Stores(store, alone=True)
+    records = stores.records()
+    outlines = [change(outline) for name in study_names() for outline in outlines_with_records(name, records)]
+    return write_report(folder, outlines, stores, records), records.problems
 
 
 def _plant(store: Path, attack: str = "") -> None:
@@ -100,7 +109,7 @@ def _plant_artifact(store: Path, attack: str) -> None:
 @pytest.fixture
 def report(store, tmp_path):
     _plant(store)
-    return write_report(tmp_path / "report", Stores(store, alone=True))[0]
+    return _write(tmp_path / "report", store)[0]
 
 
 def _rows(page) -> list[tuple[str, str]]:
@@ -183,21 +192,18 @@ def test_light_and_dark(report, opened):
     assert page.evaluate(back) == first
 
 
-def test_hostile_text_is_text(store, tmp_path, opened, monkeypatch):
+def test_hostile_text_is_text(store, tmp_path, opened):
     """In labels of methods, names in records, devices, failures, logs, folders and damaged files."""
-    load = verdicts.load_outline
 
-    def hostile(name, selection):
-        outline = load(name, selection)
+    def hostile(outline):
         cells = tuple(replace(cell, method_label=f"{cell.method_label}{ATTACK}") for cell in outline.cells)
         return replace(outline, cells=cells, title=f"{outline.title}{ATTACK}", note=ATTACK)
 
-    monkeypatch.setattr(verdicts, "load_outline", hostile)
     _plant(store, ATTACK)
     damaged = store / ATTACK.replace("/", "") / "record.json"
     damaged.parent.mkdir()
     damaged.write_text(ATTACK)
-    path, problems = write_report(tmp_path / "report", Stores(store, alone=True))
+    path, problems = _write(tmp_path / "report", store, hostile)
     assert len(problems) == 1
     page = opened(path)
     for details in page.locator("details").all():
@@ -218,14 +224,14 @@ def test_logs_show_their_end(report):
 
 
 def test_an_empty_store(tmp_path, opened):
-    path, problems = write_report(tmp_path / "report", Stores(tmp_path / "nothing", alone=True))
+    path, problems = _write(tmp_path / "report", tmp_path / "nothing")
     assert problems == []
     assert "0 runs done" in opened(path).locator("header").inner_text()
 
 
 def test_five_thousand_records(tmp_path, opened, monkeypatch):
     plant_records(tmp_path / "store", 5000)
-    path, problems = write_report(tmp_path / "report", Stores(tmp_path / "store", alone=True))
+    path, problems = _write(tmp_path / "report", tmp_path / "store")
     assert problems == []
     assert path.stat().st_size < 15 * 2**20
     start = time.monotonic()
@@ -240,4 +246,4 @@ def test_the_verb(hydrabench, store, tmp_path):
     done = hydrabench("report", "-o", str(tmp_path / "page"))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert (tmp_path / "page" / "index.html").exists()
-    assert reporting.REPORT.name == "report"
+    assert REPORT.name == "report"

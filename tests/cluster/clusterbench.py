@@ -11,8 +11,8 @@ import psutil
 from click.testing import CliRunner, Result
 
 from benchmark.cli import cli
+from results.files import read_json
 from results.index import load_records
-from results.store import read_json
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -18,8 +18,8 @@ from clusterbench import (
 )
 
 from results.artifacts import ARTIFACT
+from results.files import FAILURE, read_json
 from results.index import load_records
-from results.store import FAILURE, read_json
 
 pytestmark = pytest.mark.usefixtures("cluster")
 LONG = 30  # epochs of 6 steps: a minute and a half in a slow profile, until the test lets it hurry

@@ -7,10 +7,12 @@ import re
 
 import pytest
 
-from benchmark.plan import Stores
-from benchmark.study import Selection, load_grid
-from benchmark.tabulate import make_table
+from benchmark.outlines import load_outline
+from benchmark.selection import Selection
+from benchmark.study import load_grid
+from results.index import load_records
 from results.records import write_record
+from results.tables import fill_table
 
 STAND_INS = ("cifar10-dedup", "stl10-part", "cifar100-dedup")
 # Of the second row one run is missing, so it has no average.
@@ -34,7 +36,7 @@ def make(store, make_record):
             accuracy = ACCURACY.get((cell.dataset.name, re.findall(r"=(\w+)", cell.row)[0]), [])
             for run, top1 in zip(cell.runs, accuracy, strict=False):
                 write_record(store / run.path, make_record(run, top1))
-        return make_table("table9", selection, Stores(store, alone=True))[0]
+        return fill_table(load_outline("table9", selection), load_records([store]))
 
     return make
 
@@ -106,11 +108,11 @@ def test_the_papers_average_stands_beside_an_average_of_the_same_datasets_only(m
 
 
 def test_a_study_without_averages_has_no_such_line(tmp_path):
-    table, _ = make_table("table1", Selection(methods=("baseline",)), Stores(tmp_path, alone=True))
+    table = fill_table(load_outline("table1", Selection(methods=("baseline",))), load_records([tmp_path]))
     assert "average" not in table.render("csv")
 
 
 def test_the_note_of_missing_numbers_is_in_both_captions(tmp_path):
-    table, _ = make_table("table2", Selection(methods=("autoaugment",)), Stores(tmp_path, alone=True))
+    table = fill_table(load_outline("table2", Selection(methods=("autoaugment",))), load_records([tmp_path]))
     for published in (False, True):
         assert "lacks the numbers" in table.render("text", published).splitlines()[0]

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.outline import load_outline
+from benchmark.outlines import load_outline
 from benchmark.selection import Selection, study_names
-from benchmark.stores import Stores
 from benchmark.study import load_grid
-from benchmark.tabulate import fill_table
 from results.escape import escape_latex, escape_markdown, one_line
 from results.index import Records
 from results.records import write_record
-from results.tables import Table
+from results.stores import Stores
+from results.tables import Table, fill_table
 
 DOCUMENT = r"""\documentclass{article}\usepackage{booktabs,graphicx,multirow}
 \begin{document}\input{table}

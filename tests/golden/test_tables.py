@@ -9,12 +9,14 @@ import re
 import pytest
 from PIL import Image
 
-from benchmark.plan import Stores
-from benchmark.study import Selection, load_grid
-from benchmark.tabulate import make_table
+from benchmark.outlines import load_outline
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from results.aggregate import COLUMNS
 from results.escape import escape_latex, escape_markdown
+from results.index import load_records
 from results.records import write_record
+from results.tables import fill_table
 
 AXES = Selection("quick", ("cifar10-dedup", "stl10-part"), ("baseline", "mixup", "hydramix"), (5, 50), (0, 1, 2))
 ACCURACY = {
@@ -32,9 +34,9 @@ def table(store, make_record):
         if cell.dataset.name == "cifar10-dedup":
             for run, top1 in zip(cell.runs, ACCURACY.get((cell.row, cell.samples_per_class), []), strict=False):
                 write_record(store / run.path, make_record(run, top1))
-    made, problems = make_table("table1", AXES, Stores(store, alone=True))
-    assert problems == []
-    return made
+    records = load_records([store])
+    assert records.problems == []
+    return fill_table(load_outline("table1", AXES), records)
 
 
 CAPTION = (
@@ -48,7 +50,7 @@ CAPTION = (
 def test_what_methods_say_of_their_numbers_stands_below_those_alone(store):
     def caption(*methods: str) -> str:
         selection = Selection(datasets=("cifair10",), methods=methods, samples_per_class=(5,), seeds=(0,))
-        return make_table("table1", selection, Stores(store, alone=True))[0].caption
+        return fill_table(load_outline("table1", selection), load_records([store])).caption
 
     remark = "GLICO is fitted to the labelled subset alone, with a Laplacian loss for VGG's features."
     assert caption("glico", "baseline").count(remark) == caption("glico+autoaugment").count(remark) == 1
@@ -151,14 +153,14 @@ def test_two_folders_have_rows_of_their_own(tmp_path):
             Image.new("RGB", (32, 32)).save(tmp_path / name / file)
     folders = (f"folder:{tmp_path / 'cats'}", f"folder:{tmp_path / 'dogs'}")
     selection = Selection(datasets=folders, methods=("baseline",), samples_per_class=(1,))
-    text = make_table("demo", selection, Stores(tmp_path / "store", alone=True))[0].render("text")
+    text = fill_table(load_outline("demo", selection), load_records([tmp_path / "store"])).render("text")
     assert "Folder cats" in text
     assert "Folder dogs" in text
 
 
 def test_a_composition_names_the_parameters_of_each_part(tmp_path):
     selection = Selection(methods=("mixup(alpha=0.5)+autoaugment(policy=svhn)",))
-    text = make_table("demo", selection, Stores(tmp_path, alone=True))[0].render("text")
+    text = fill_table(load_outline("demo", selection), load_records([tmp_path])).render("text")
     assert "MixUp (alpha=0.5) + AutoAugment (policy=svhn)" in text
 
 

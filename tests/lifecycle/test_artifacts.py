@@ -12,10 +12,9 @@ from torch.nn import functional
 
 from benchmark.attempt import Options
 from benchmark.build import build, load_artifact
+from benchmark.cli.listing import find_record
 from benchmark.execute import execute, weights_hash
-from benchmark.listing import find_record
-from benchmark.locks import Lock
-from benchmark.plan import Stores, make_plan
+from benchmark.plan import make_plan
 from benchmark.run import Build
 from benchmark.stop import StopRequest
 from benchmark.study import Grid, load_study
@@ -25,8 +24,10 @@ from methods.base import Method, Task
 from methods.history import LossHistory
 from methods.streams import derive
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS, read_artifact
+from results.files import FAILURE, read_json
+from results.locks import Lock
 from results.records import read_record
-from results.store import FAILURE, read_json
+from results.stores import Stores
 
 
 class TinyBuilding:

@@ -75,7 +75,7 @@ def test_help_imports_nothing_heavy():
 
 def test_defaults_are_relative_to_the_checkout(tmp_path):
     """From another folder the same command finds the same records."""
-    code = "from benchmark.options import DEFAULT_STORE; print(DEFAULT_STORE)"
+    code = "from benchmark.cli.options import DEFAULT_STORE; print(DEFAULT_STORE)"
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     shown = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert shown.stdout.strip() == str(CHECKOUT / "results" / "records")

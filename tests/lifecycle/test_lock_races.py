@@ -13,8 +13,8 @@ ROUNDS = 50
 RACES = """
 import json, os, random, signal, sys, time
 from pathlib import Path
-from benchmark.locks import Lock, LockHeld, LockLost, is_running
-from results.store import TEMPORARY, write_json
+from results.locks import Lock, LockHeld, LockLost, is_running
+from results.files import TEMPORARY, write_json
 
 def attempt(folder):
     with Lock(folder) as lock:

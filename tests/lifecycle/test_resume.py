@@ -12,14 +12,15 @@ import pytest
 
 from benchmark.execute import Options, execute
 from benchmark.stop import StopRequest
+from results.files import FAILURE, read_json
 from results.records import read_record
-from results.store import FAILURE, read_json
 
 CHILD = """
 import sys
 from pathlib import Path
 from benchmark.execute import Options, execute
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 settings = ("protocol.epochs=20", "protocol.images_per_class=8", "protocol.dropout=0.3")
 (run,) = load_grid("demo", Selection("demo", ("digits",), (sys.argv[2],), (4,), (0,), settings)).runs()
 outcome = execute(run, Path(sys.argv[1]), Options(checkpoint_seconds=0.0))
@@ -163,7 +164,7 @@ def test_a_progress_bar_never_ends_a_run(store, make_run, monkeypatch):
     def full(path, value):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("benchmark.train._REPORT_SECONDS", -1.0)
+    monkeypatch.setattr("benchmark.training.loop._REPORT_SECONDS", -1.0)
     monkeypatch.setattr("benchmark.attempt.write_json", full)
     assert execute(make_run(), store).state == "done"
 

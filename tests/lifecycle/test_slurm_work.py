@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.locks import Lock
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
+from results.files import FAILURE, write_json
 from results.index import load_records
-from results.store import FAILURE, write_json
+from results.locks import Lock
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 JOB = """
 import sys
 from pathlib import Path
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from slurm.work import Order, Shift
 settings = (f"protocol.epochs={sys.argv[2]}", "protocol.images_per_class=2", "protocol.network=wrn-10-1")
 runs = tuple(load_grid("demo", Selection("demo", ("digits",), ("baseline",), (2,), (0, 1), settings)).runs())

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from benchmark.execute import execute
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from datasets.base import DataCorrupt, DataMissing, get_dataset
 from datasets.bundle import export, read_bundle
 from datasets.registry import BadInput

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from benchmark.study import Selection, load_grid
-from results.compare import Cell, Pair, compare, rank, sign_flip, smallest_p
+from benchmark.selection import Selection
+from benchmark.study import load_grid
+from results.compare import Pair, PairedCell, compare, rank, sign_flip, smallest_p
 from results.records import write_record
 
-CELL, OTHER = Cell("digits", 5), Cell("digits", 20)
+CELL, OTHER = PairedCell("digits", 5), PairedCell("digits", 20)
 
 
-def _runs(cell: Cell, values: list[float], first_seed: int = 0) -> dict[Pair, float]:
+def _runs(cell: PairedCell, values: list[float], first_seed: int = 0) -> dict[Pair, float]:
     return {Pair(cell, first_seed + seed): value for seed, value in enumerate(values)}
 
 
@@ -78,7 +79,7 @@ def test_ranks_share_ties_and_need_common_seeds():
 
 
 def test_friedman_and_nemenyi_over_cells():
-    cells = [Cell("digits", size) for size in (1, 2, 5, 10, 20, 50)]
+    cells = [PairedCell("digits", size) for size in (1, 2, 5, 10, 20, 50)]
     runs = {name: {Pair(cell, 0): lead + cell[1] for cell in cells} for lead, name in enumerate("cba")}
     found = rank(runs)
     assert found.ranks == {"a": 1, "b": 2, "c": 3}

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from benchmark.device import take_device
+from benchmark.training.device import take_device
 
 # after some rounds a fault is a page that was given back to the kernel and comes anew
 _REUSES_MEMORY = """
 import resource, torch
-from benchmark.device import take_device
+from benchmark.training.device import take_device
 if {ready}:
     take_device(1)
 for _ in range(40):

@@ -5,17 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from benchmark.illustrate import panels_and_caption, write_figure
-from benchmark.outline import load_outline
+from benchmark.outlines import load_outline
 from benchmark.selection import Selection, study_names
-from benchmark.stores import Stores
 from benchmark.study import load_grid
 from datasets.registry import BadInput
-from methods.registry import registry
-from results.curves import SWEEPS
-from results.figures import COLOURS, draw
+from results.figures import COLOURS, draw, save, write_figure
 from results.index import Records
+from results.panels import panels_of
 from results.records import write_record
+from results.stores import Stores
+from results.tables import caption_of
 
 
 @pytest.fixture
@@ -28,7 +27,8 @@ def panels(store, make_record):
             for run in cell.runs:
                 write_record(store / run.path, make_record(run, top1(cell, run.seed)))
         records = Stores(store, alone=True).records()
-        return panels_and_caption(load_outline(name, selection), records)
+        outline = load_outline(name, selection)
+        return panels_of(outline, records), caption_of(outline, records)
 
     return lay_out
 
@@ -90,30 +90,35 @@ def test_chimeramix_figure_6_has_a_panel_per_mask_and_a_line_per_number_of_block
         assert [point.x for point in line] == [0, 0.25, 0.5, 0.75, 1]
 
 
-def test_sweeps_know_the_methods_defaults():
-    """A row that leaves a parameter out has the default that the figure assumes."""
-    for name, sweep in SWEEPS.items():
-        for cell in load_grid(name).cells:
-            for parameter, default in [(sweep.parameter, sweep.default), *([sweep.line] if sweep.line else [])]:
-                if f"{parameter}=" not in cell.row:
-                    assert registry.get(cell.row.partition("(")[0]).__dataclass_fields__[parameter].default == default
+def test_a_row_that_leaves_a_parameter_out_stands_at_its_default(panels):
+    """Figure 8's row hydramix(noise=0.0) is plain hydramix, and so is any that --method names without it."""
+    (panel,), _ = panels("figure8", lambda cell, seed: 30.0, methods=("hydramix", "hydramix(noise=0.5)"), seeds=(0,))
+    assert [point.x for point in panel.lines["STL-10"]] == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_a_figures_axes_are_parameters_of_its_methods(name):
+    outline = load_outline(name, Selection())
+    if outline.figure is not None:
+        for cell in outline.cells:
+            assert {outline.figure.parameter, outline.figure.line or outline.figure.parameter} <= set(cell.parameters)
 
 
 @pytest.mark.parametrize("name", study_names())
 def test_every_study_has_a_figure_of_its_published_numbers_or_says_why_not(name, tmp_path):
-    stores = Stores(tmp_path / "none", alone=True)
-    if load_outline(name, Selection()).published is None:
+    outline = load_outline(name, Selection())
+    if outline.published is None:
         with pytest.raises(BadInput, match=f"run {name}"):
-            write_figure(name, Selection(), stores, tmp_path)
+            write_figure(outline, Records(), tmp_path)
     else:
-        pdf, png = write_figure(name, Selection(), stores, tmp_path)[0]
+        pdf, png = write_figure(outline, Records(), tmp_path)
         assert pdf.read_bytes().startswith(b"%PDF")
         assert png.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_label_looks_the_same_in_every_panel():
-    found, caption = panels_and_caption(load_outline("table1", Selection()), Records())
-    figure = draw(found, "title", caption)
+    found = panels_of(load_outline("table1", Selection()), Records())
+    figure = draw(found, "title", "caption")
     legend = {text.get_text(): line.get_color() for text, line in _entries(figure)}
     for panel, axes in zip(found, figure.axes, strict=True):
         assert [line.get_color() for line in axes.lines[::2]] == [legend[label] for label in panel.lines]
@@ -126,9 +131,7 @@ def _entries(figure):
 
 
 def test_equal_content_gives_equal_files_and_hostile_text_is_text(tmp_path):
-    found, caption = panels_and_caption(load_outline("table5", Selection()), Records())
-    from results.figures import save
-
+    found = panels_of(load_outline("table5", Selection()), Records())
     for name in "ab":
-        save(draw(found, "$\\frac{1}{0}$ _x_ \\input", caption), tmp_path / f"{name}.pdf")
+        save(draw(found, "$\\frac{1}{0}$ _x_ \\input", "$"), tmp_path / f"{name}.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.outline import load_outline
+from benchmark.outlines import load_outline
 from benchmark.selection import Selection
-from benchmark.tabulate import fill_table
 from results.artifacts import load_artifacts
 from results.index import load_records
 from results.records import LARGEST, RecordError, key_of, read_record, write_record
+from results.tables import fill_table
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.batches import Batches
 from benchmark.protocol import resolve_budgets, resolve_protocol
-from benchmark.seeding import Streams
+from benchmark.training.batches import Batches
+from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
 from datasets.registry import BadInput

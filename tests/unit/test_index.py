@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from results import index, remembered, survey
+from results import cache, index, walk
+from results.cache import REMEMBERED
 from results.index import load_records
 from results.records import read_record, write_record
-from results.remembered import REMEMBERED
 
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch, tmp_path):
     """Remembers small stores too, trusts files of this moment, and keeps its hands off the user's caches."""
     monkeypatch.setattr(index, "_WORTH_REMEMBERING", 1)
-    monkeypatch.setattr(survey, "FRESH", 0.0)
+    monkeypatch.setattr(walk, "FRESH", 0.0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
 
 
@@ -32,7 +32,7 @@ def reads(monkeypatch):
         seen.append(str(path))
         return read_record(path)
 
-    monkeypatch.setattr(survey, "read_record", read)
+    monkeypatch.setattr(walk, "read_record", read)
     return seen
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_index_is_not_used_and_is_replaced(planted, reads, damage):
 
 def test_an_index_of_other_code_is_not_used(planted, reads, monkeypatch):
     load_records([planted])
-    monkeypatch.setattr(remembered, "_reader", lambda: "another reader")
+    monkeypatch.setattr(cache, "_reader", lambda: "another reader")
     assert _accuracies(planted) == [40, 41, 42, 43]
     assert len(reads) == 8
 
@@ -159,7 +159,7 @@ def test_a_store_that_cannot_be_written_is_remembered_elsewhere(planted, reads, 
 
 def test_what_changed_a_moment_ago_is_read_again(planted, reads, monkeypatch):
     """A second change within one tick of the clock leaves no trace in the time stamp."""
-    monkeypatch.setattr(survey, "FRESH", 60.0)
+    monkeypatch.setattr(walk, "FRESH", 60.0)
     assert [_accuracies(planted) for _ in range(2)] == [[40, 41, 42, 43]] * 2
     assert len(reads) == 8
 
@@ -182,7 +182,7 @@ def test_abandoned_drafts_are_swept_up(planted):
 KILLED = """
 import os, sys
 from pathlib import Path
-from results import index, remembered
+from results import cache, index
 index._WORTH_REMEMBERING = 1
 os.replace = lambda *_: os.kill(os.getpid(), 9)
 index.load_records([Path(sys.argv[1])])

@@ -3,11 +3,12 @@
 import pytest
 
 from benchmark.run import Run
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from results.artifacts import artifact_files, read_artifact
+from results.files import MEASURED
 from results.index import load_records
 from results.records import slot_of
-from results.store import MEASURED
 
 
 def only_run(study: str, **axes: tuple) -> Run:

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from benchmark.locks import STALE_SECONDS, Lock, LockHeld, LockLost, is_running, read_holder
+from results.locks import STALE_SECONDS, Lock, LockHeld, LockLost, is_running, read_holder
 
 
 def write_lock(folder, **holder) -> None:

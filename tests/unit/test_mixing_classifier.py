@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.batches import Batches
 from benchmark.protocol import Protocol, resolve_protocol
-from benchmark.seeding import Streams
-from benchmark.train import Training
+from benchmark.training.batches import Batches
+from benchmark.training.loop import Training
+from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput

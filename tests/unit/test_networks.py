@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from benchmark.nets import build_network, forward_flops
-from benchmark.nets.wide_resnet import Dropout
+from benchmark.training.nets import build_network, forward_flops
+from benchmark.training.nets.wide_resnet import Dropout
 from datasets.registry import BadInput
 
 

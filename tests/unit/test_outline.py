@@ -6,29 +6,29 @@ import sys
 import pytest
 from PIL import Image
 
-from benchmark import outline
-from benchmark.listing import plan_json, plan_text
-from benchmark.outline import finished, load_outline
+from benchmark import outlines
+from benchmark.cli.listing import plan_json, plan_text
+from benchmark.outlines import finished, load_outline
 from benchmark.plan import make_plan
 from benchmark.selection import Selection, study_names
-from benchmark.stores import Stores
 from benchmark.study import load_grid
 from datasets.registry import BadInput
 from results.records import write_record
+from results.stores import Stores
 
 
 @pytest.fixture
 def laid_out(monkeypatch, tmp_path):
     """The studies that were laid out anew, with a cache of the test's own."""
     seen: list[str] = []
-    lay_out = outline._lay_out
+    lay_out = outlines._lay_out
 
     def lay(name, selection):
         seen.append(name)
         return lay_out(name, selection)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    monkeypatch.setattr(outline, "_lay_out", lay)
+    monkeypatch.setattr(outlines, "_lay_out", lay)
     return seen
 
 
@@ -51,7 +51,7 @@ def test_other_selections_are_other_outlines(laid_out):
 
 def test_other_code_lays_out_anew(laid_out, monkeypatch):
     load_outline("demo", Selection())
-    monkeypatch.setattr(outline, "code_version", lambda: "other")
+    monkeypatch.setattr(outlines, "code_version", lambda: "other")
     load_outline("demo", Selection())
     assert laid_out == ["demo", "demo"]
 
@@ -80,14 +80,14 @@ def test_own_images_can_change_so_their_outlines_are_not_kept(laid_out, tmp_path
 
 
 def test_outside_packages_can_change_so_nothing_is_kept(laid_out, monkeypatch):
-    monkeypatch.setattr(outline, "entry_points", lambda group: [group])
+    monkeypatch.setattr(outlines, "entry_points", lambda group: [group])
     load_outline("demo", Selection())
     load_outline("demo", Selection())
     assert len(laid_out) == 2
 
 
 def test_the_oldest_are_forgotten(laid_out, monkeypatch, tmp_path):
-    monkeypatch.setattr(outline, "_KEPT", 2)
+    monkeypatch.setattr(outlines, "_KEPT", 2)
     for seed in range(4):
         load_outline("demo", Selection(seeds=(seed,)))
     assert len(list((tmp_path / "caches").rglob("outline-*.json"))) == 2
@@ -106,7 +106,7 @@ def test_a_finished_plan_prints_what_the_plan_itself_prints(store, make_record):
         assert finished(load_outline("demo", selection), stores.records(), stores) is None, number
         write_record(store / run.path, make_record(run, 50.0))
     quick = finished(load_outline("demo", selection), stores.records(), stores)
-    whole = make_plan(load_grid("demo", selection), stores)
+    whole = make_plan(load_grid("demo", selection), stores).summary()
     assert plan_text(quick) == plan_text(whole)
     assert plan_json(quick) == plan_json(whole)
 

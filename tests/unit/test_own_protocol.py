@@ -5,14 +5,17 @@ import json
 import pytest
 import torch
 
-from benchmark.attempt import load_task
+from benchmark.cli.listing import listing
 from benchmark.estimate import Costs
-from benchmark.listing import listing
-from benchmark.plan import Stores, make_plan
-from benchmark.study import Selection, load_grid
-from benchmark.train import Training
+from benchmark.plan import make_plan
+from benchmark.selection import Selection
+from benchmark.study import load_grid
+from benchmark.task import load_task
+from benchmark.training.loop import Training
+from datasets.subset import find_subset
 from methods.registry import parse_method, registry
 from methods.scattering import paper_epochs
+from results.stores import Stores
 
 PAPER = {
     "network": "scattering-wrn-8",
@@ -34,7 +37,8 @@ def runs(method="scattering", preset="paper", dataset="cifair10", size=5, settin
 
 
 def training(run) -> Training:
-    return Training(load_task(run, torch.device("cpu"), "fp32"), run.method, run.protocol)
+    indices = find_subset(run.dataset, run.samples_per_class, run.seed)
+    return Training(load_task(run, indices, torch.device("cpu"), "fp32"), run.method, run.protocol)
 
 
 @pytest.mark.parametrize("method", ["scattering", "scattering+autoaugment"])

@@ -6,13 +6,15 @@ import pytest
 
 from benchmark import estimate
 from benchmark.estimate import Costs
-from benchmark.locks import Lock
-from benchmark.plan import Stores, make_plan
-from benchmark.study import Selection, load_grid
+from benchmark.plan import make_plan
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from methods.cutout import Cutout
+from results.files import FAILURE, write_json
 from results.index import load_records
+from results.locks import Lock
 from results.records import write_record
-from results.store import FAILURE, write_json
+from results.stores import Stores
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_an_older_version_is_stale_listed_and_run_again(store, grid, make_record
 
 def test_measured_records_count_as_done_unless_ignored(store, tmp_path, grid, make_record, monkeypatch):
     measured = tmp_path / "measured"
-    monkeypatch.setattr("benchmark.stores.MEASURED", measured)
+    monkeypatch.setattr("results.stores.MEASURED", measured)
     for run in list(grid.runs())[:2]:
         write_record(measured / run.path, make_record(run, 50))
     found = make_plan(grid, Stores(store))

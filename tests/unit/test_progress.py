@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark.progress import Lines
+from benchmark.cli.progress import Lines
+from results.states import Progress
 
 JOB = SimpleNamespace(row="hydramix generator", seed=0)
 
@@ -19,7 +20,7 @@ def clock(monkeypatch):
 
 
 def at(step: int) -> dict:
-    return {"k": (JOB, {"step": step, "steps": 100, "losses": {"loss": 1.5}})}
+    return {"k": (JOB, Progress(step, 100, {"loss": 1.5}))}
 
 
 def test_a_line_has_each_job_s_time_left_at_its_speed_since_it_was_seen(clock, capsys):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from results.files import FAILURE, write_atomically
 from results.index import load_records
 from results.records import Record, RecordError, read_record, write_record
-from results.store import FAILURE, write_atomically
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 from kymatio import Scattering2D
 
-from benchmark.nets import build_network
+from benchmark.training.nets import build_network
 from datasets.base import get_dataset
 from datasets.registry import BadInput
 from methods.registry import parse_method

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmark.protocol import resolve_protocol
-from benchmark.schedule import rates
+from benchmark.training.schedule import rates
 from datasets.base import get_dataset
 
 

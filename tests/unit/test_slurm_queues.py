@@ -48,14 +48,14 @@ def test_squeue_and_sacct_are_joined_task_by_task(programs, tmp_path):
     )
     queue = queues.ask([submission(j7=["a", "b", "c"], j8=["d"])], tmp_path)
     assert queue.problem == ""
-    states = {id_: (task.state, task.live, task.running, task.gpu_seconds) for id_, task in queue.tasks.items()}
+    states = {id_: (task.state, task.live, task.running, task.gpu_seconds) for id_, task in queue.jobs.items()}
     assert states == {
         "7_0": ("COMPLETED", False, False, 200),
         "7_1": ("PENDING", True, False, 40),  # preempted once: both starts count, and squeue knows best what it is now
         "7_2": ("CANCELLED", False, False, 0),
         "8": ("NODE_FAIL", False, False, 0),
     }
-    assert queue.tasks["7_1"].reason == "Dependency"
+    assert queue.jobs["7_1"].reason == "Dependency"
     assert "--name=hydrabench-20260101-000000-abcd" in asked.read_text()
     assert "-j 7,8" in counted.read_text()
 
@@ -70,7 +70,7 @@ def test_ids_that_a_killed_submit_could_not_note_are_found_by_name(programs, tmp
     )
     programs("sacct", "")
     live = queues.ask([lost], tmp_path).live()
-    held = {key for job, _, keys in lost.tasks() if job in live for key in keys}
+    held = {key for job, _, keys in lost.sent_packs() if job in live for key in keys}
     assert held == {"c", "d"}
 
 
@@ -78,7 +78,7 @@ def test_a_slurm_that_does_not_answer_is_a_problem_and_no_error(programs, tmp_pa
     programs("squeue", "slurm_load_jobs error: Unable to contact slurm controller\n", 1)
     queue = queues.ask([submission(j7=["a"])], tmp_path)
     assert queue.problem == "Slurm does not answer (slurm_load_jobs error: Unable to contact slurm controller)"
-    assert queue.tasks == {}
+    assert queue.jobs == {}
 
 
 def test_without_accounting_the_queue_is_known_all_the_same(programs, tmp_path):
@@ -124,7 +124,7 @@ def test_a_submission_comes_back_from_its_file_and_a_torn_one_is_passed_over(tmp
     torn.parent.mkdir(parents=True)
     torn.write_text('{"schema": 1, "arr')
     assert load_submissions(tmp_path) == [kept]
-    assert [job for job, _, _ in kept.tasks()] == ["7_0", "7_1", "8"]
+    assert [job for job, _, _ in kept.sent_packs()] == ["7_0", "7_1", "8"]
     assert [array.base for array in kept.arrays] == ["7", "8"]
 
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
+from slurm.executors import local_executor, script, visible_gpus
 from slurm.profiles import Mail, Profile
-from slurm.scripts import local_executor, script, visible_gpus
 
 FULL = Profile(
     executor="slurm",

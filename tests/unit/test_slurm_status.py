@@ -8,13 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from benchmark.cli import cli
-from benchmark.locks import Lock
-from benchmark.plan import Stores, make_plan
-from benchmark.study import Selection, load_grid
+from benchmark.plan import make_plan
+from benchmark.selection import Selection
+from benchmark.study import load_grid
+from results.files import FAILURE, write_json
+from results.locks import Lock
 from results.records import write_record
-from results.store import FAILURE, write_json
-from slurm import standing as standings
-from slurm.queues import Queue, Task
+from results.stores import Stores
+from slurm import queues
+from slurm.queues import ClusterJob, Queue
 from slurm.status import as_json, find_status, render, watch_status
 from slurm.submissions import SentArray, Submission, cancel_run, save
 
@@ -38,9 +40,9 @@ def sent(store, runs, monkeypatch):
         array = SentArray("runs", [[run.key] for run in runs[: len(states)]], [], ids)
         one = Submission(ago, "demo", "test", "slurm", 2, "cpu", "c0ffee", False, [array], failures or {})
         save(store, one)
-        tasks = {id_: Task(id_, state) for id_, state in zip(ids, states, strict=True)}
+        tasks = {id_: ClusterJob(id_, state) for id_, state in zip(ids, states, strict=True)}
         answer = Queue({}, problem) if problem else Queue(tasks)
-        monkeypatch.setattr(standings, "ask", lambda submissions, at: answer)
+        monkeypatch.setattr(queues, "ask", lambda submissions, at: answer)
         return one
 
     return send
@@ -128,7 +130,7 @@ def test_table_and_json_hold_the_same(store, grid, runs, sent, make_record):
 
 def test_watching_ends_with_the_queue(store, grid, sent, monkeypatch, capsys):
     answers = iter(["RUNNING", "RUNNING", "COMPLETED"])
-    monkeypatch.setattr(standings, "ask", lambda submissions, at: Queue({"9_0": Task("9_0", next(answers))}))
+    monkeypatch.setattr(queues, "ask", lambda submissions, at: Queue({"9_0": ClusterJob("9_0", next(answers))}))
     monkeypatch.setattr("slurm.status._EVERY_SECONDS", 0)
     watch_status(grid, Stores(store, alone=True))
     assert capsys.readouterr().out.count("runs: 0 done") == 3

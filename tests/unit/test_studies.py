@@ -2,15 +2,17 @@
 
 import pytest
 
+from benchmark.cli.listing import plan_json, plan_text
 from benchmark.config import load_yaml
-from benchmark.listing import plan_json, plan_text
-from benchmark.plan import Stores, make_plan
+from benchmark.plan import make_plan
 from benchmark.protocol import resolve_budgets
-from benchmark.study import Selection, Study, load_grid, load_study, study_names
+from benchmark.selection import Selection, study_names
+from benchmark.study import Study, load_grid, load_study
 from datasets.base import get_dataset
 from datasets.registry import BadInput
 from methods.registry import format_method, parse_method
 from results.aggregate import load_published
+from results.stores import Stores
 
 CELLS = {
     "table1": 198,
@@ -150,7 +152,7 @@ def test_the_default_size_of_a_generator_is_a_point_of_figure6(dataset, size):
 
 
 def test_plan_shows_the_note(tmp_path):
-    made = make_plan(load_grid("figure8"), Stores(tmp_path, alone=True))
+    made = make_plan(load_grid("figure8"), Stores(tmp_path, alone=True)).summary()
     assert "note: The paper's text names noise 0" in plan_text(made)
     assert "The paper's text names noise 0" in plan_json(made)
 

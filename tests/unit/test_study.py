@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmark.study import Selection, load_grid, study_names
+from benchmark.selection import Selection, study_names
+from benchmark.study import load_grid
 from datasets.registry import BadInput
 from methods.cutout import Cutout
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.batches import Batches
 from benchmark.protocol import resolve_budgets, resolve_protocol
-from benchmark.seeding import Streams
 from benchmark.teacher import artifacts_of
+from benchmark.training.batches import Batches
+from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
 from datasets.subset import find_subset

@@ -6,14 +6,14 @@ import math
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind_from_stats
 
-from benchmark.outline import load_outline
-from benchmark.selection import Selection
-from benchmark.stores import Stores
+from benchmark.outlines import load_outline, outlines_with_records
+from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
-from benchmark.verdicts import judge_study, reproduction
+from results.files import CHECKOUT
 from results.records import write_record
-from results.store import CHECKOUT
-from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, welch
+from results.reproduction import reproduction
+from results.stores import Stores
+from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, judge_study, welch
 
 SPREAD = (-1.0, -0.5, 0.0, 0.5, 1.0)
 BASELINE = {5: 31.37, 10: 38.09, 20: 47.50, 30: 53.19, 50: 58.84}
@@ -151,4 +151,6 @@ def test_an_unknown_study_gets_near_names(hydrabench):
 
 def test_the_committed_page_is_what_committed_records_give(tmp_path):
     """After a change of records, studies or wording: make reproduction."""
-    assert (CHECKOUT / "results" / "REPRODUCTION.md").read_text() == reproduction(Stores(tmp_path))
+    records = Stores(tmp_path).records()
+    studies = [outlines_with_records(name, records) for name in study_names()]
+    assert (CHECKOUT / "results" / "REPRODUCTION.md").read_text() == reproduction(studies, records)

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from bench import say
 
-from benchmark.bench import say
-from benchmark.study import Selection, load_grid
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from datasets.base import CHECKOUT
+from results.files import LOG
 from results.index import load_records
-from results.store import LOG
 
 _RUNS, _SHORT_RUNS = 100_000, 500
 _CLUSTER = CHECKOUT / "slurm" / "dev-cluster"

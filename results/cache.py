@@ -11,12 +11,12 @@ from pathlib import Path
 import pydantic_core
 from pydantic_core import from_json, to_json
 
-from results.store import write_atomically
-from results.survey import Folder
+from results.files import write_atomically
+from results.walk import Folder
 
 REMEMBERED = ".index.json"
 _ABANDONED = 3600.0  # seconds after which nobody is still writing a draft
-_READERS = ("records.py", "survey.py", "index.py", "remembered.py")
+_READERS = ("records.py", "walk.py", "index.py", "cache.py")
 
 
 def recall(store: Path) -> Folder | None:

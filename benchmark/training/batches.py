@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.protocol import Protocol
-from benchmark.seeding import Streams
+from benchmark.training.seeding import Streams
 from datasets.batches import Crops, epoch_order, normalise, to_unit
 from methods.base import Batch, Method, Task, Views
 

@@ -1,6 +1,6 @@
 """The records' part of `make bench`: how long `table`, `verdict` and `plan` take over 1,000 to 100,000 records.
 
-`python -m benchmark.bench_records` runs this part alone. Cold: no index and no outline is there. Warm: both are.
+`python tests/speed/bench_records.py` runs this part alone. Cold: no index and no outline is there. Warm: both are.
 This process imports no torch: Linux counts the memory of who starts a process as that process's own.
 """
 
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.selection import Selection
+from results.files import HISTORY, RECORD
 from results.records import SCHEMA, Record
-from results.store import HISTORY, RECORD
-from results.survey import FRESH
+from results.walk import FRESH
 
 if TYPE_CHECKING:
     from benchmark.run import Run

@@ -1,21 +1,21 @@
 """What the verbs list, plan and show print."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
 from benchmark.selection import study_names
-from benchmark.stores import Stores
 from datasets.base import registry as dataset_registry
 from datasets.registry import BadInput, unknown
 from results.artifacts import ARTIFACT, artifact_files
-from results.store import RECORD
+from results.files import RECORD
+from results.stores import Stores
 
 if TYPE_CHECKING:
-    from benchmark.outline import Finished
-    from benchmark.plan import Plan
+    from benchmark.outlines import PlanSummary
     from benchmark.run import Build
 
 _FEW = 50  # training images for which a method's own protocol is listed
@@ -89,14 +89,11 @@ def _presets() -> list[dict[str, object]]:
     ]
 
 
-def plan_json(plan: "Plan | Finished") -> str:
-    counts = plan.counts()
-    hours, guessed = plan.estimate(plan.jobs())
-    value = {"study": plan.grid.name, "preset": plan.grid.preset, "runs": sum(counts.values())} | counts
-    value |= {"from_measured": plan.from_measured, "estimated_hours": round(hours, 4), "guessed": guessed}
-    artifacts = [_artifact(job, state) for state, jobs in plan.builds.items() for job in jobs]
-    value |= {"left_out": list(plan.grid.left_out), "artifacts": artifacts}
-    return show_json(value | {"note": plan.grid.study.note})
+def plan_json(plan: "PlanSummary") -> str:
+    value = {"study": plan.study, "preset": plan.preset, "runs": sum(plan.counts.values())} | plan.counts
+    value |= {"from_measured": plan.from_measured, "estimated_hours": round(plan.hours, 4), "guessed": plan.guessed}
+    artifacts = [_artifact(job, state) for state, job in plan.builds]
+    return show_json(value | {"left_out": list(plan.left_out), "artifacts": artifacts, "note": plan.note})
 
 
 def _artifact(job: "Build", state: str) -> dict[str, object]:
@@ -110,23 +107,22 @@ def _artifact(job: "Build", state: str) -> dict[str, object]:
     }
 
 
-def plan_text(plan: "Plan | Finished") -> str:
-    counts = plan.counts()
-    lines = [f"{plan.grid.study.title}", f"preset {plan.grid.preset}, seeds {','.join(map(str, plan.grid.seeds))}", ""]
-    lines += [f"{count:6d} {state}" for state, count in ({"runs": sum(counts.values())} | counts).items()]
-    if plan.grid.study.note:
-        lines.append(f"note: {plan.grid.study.note}")
+def plan_text(plan: "PlanSummary") -> str:
+    counts = {"runs": sum(plan.counts.values())} | plan.counts
+    lines = [plan.title, f"preset {plan.preset}, seeds {','.join(map(str, plan.seeds))}", ""]
+    lines += [f"{count:6d} {state}" for state, count in counts.items()]
+    if plan.note:
+        lines.append(f"note: {plan.note}")
     if plan.from_measured:
         lines.append(f"{plan.from_measured} of the done ones are in results/measured")
     lines += [f"stale, made by an older version: {path}" for path in plan.stale]
-    lines += [f"left out, not in the study: {combination}" for combination in plan.grid.left_out]
-    if any(plan.builds.values()):
-        states = ", ".join(f"{len(jobs)} {state}" for state, jobs in plan.builds.items() if jobs)
+    lines += [f"left out, not in the study: {combination}" for combination in plan.left_out]
+    if plan.builds:
+        states = ", ".join(f"{count} {state}" for state, count in Counter(state for state, _ in plan.builds).items())
         lines += ["", f"artifacts that these runs share, built first: {states}"]
-        lines += [f"  {state:8} {job}" for state, jobs in plan.builds.items() for job in jobs if state != "done"]
-    hours, guessed = plan.estimate(plan.jobs())
-    guess = " (a guess: FLOPs over a nominal rate, no wall time is recorded for some of it)" if guessed else ""
-    return "\n".join([*lines, f"about {hours:.2f} hours in one process{guess}"])
+        lines += [f"  {state:8} {job}" for state, job in plan.builds if state != "done"]
+    guess = " (a guess: FLOPs over a nominal rate, no wall time is recorded for some of it)" if plan.guessed else ""
+    return "\n".join([*lines, f"about {plan.hours:.2f} hours in one process{guess}"])
 
 
 def find_record(text: str, stores: Stores) -> Path:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol as Interface
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from benchmark.batches import Batches
-from benchmark.nets import build_network
 from benchmark.protocol import Protocol
-from benchmark.schedule import Rates, rates
-from benchmark.seeding import Streams, global_state, restore_global_state
-from benchmark.step import Update
+from benchmark.training.batches import Batches
+from benchmark.training.nets import build_network
+from benchmark.training.schedule import Rates, rates
+from benchmark.training.seeding import Streams, global_state, restore_global_state
+from benchmark.training.step import Update
 from methods.base import Method, Task
 from methods.history import LossHistory
 
@@ -104,6 +104,14 @@ class Training:
         restore_global_state(state["random"])
         self.batches.restore(state["batches"])
         self.history.restore(state["history"])
+
+
+class Teaching(Training):
+    """A classifier's training whose weights are kept (a Building)."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The network's weights and buffers by name."""
+        return self.network.state_dict()
 
 
 def train(training: Trainable, hooks: Hooks) -> None:

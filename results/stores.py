@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.artifacts import ArtifactRecord, load_artifacts
+from results.files import MEASURED
 from results.index import Records, load_records
-from results.store import MEASURED
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmark.locks import is_running
-from benchmark.stores import Stores
 from results.artifacts import ARTIFACT, SAMPLES, ArtifactRecord, read_artifact
+from results.files import FAILURE, HISTORY, LOG, RECORD
 from results.histories import read_history
+from results.locks import is_running
 from results.records import KEY_LENGTH, RecordError
-from results.store import FAILURE, HISTORY, LOG, RECORD, read_json
+from results.states import read_failure
+from results.stores import Stores
 
 LOG_LINES = 25
 MOST_FAILURES, MOST_SAMPLES, MOST_GENERATORS = 100, 60, 300
@@ -71,16 +72,9 @@ def _look(around: Surroundings, folder: Path, names: list[str]) -> None:
 
 
 def _add_failure(around: Surroundings, folder: Path) -> None:
-    value = read_json(folder / FAILURE) or {}
-    words = {name: str(value.get(name, "")) for name in ("row", "preset", "error", "failed")}
-    log = log_end(folder / LOG) or str(value.get("traceback", ""))
-    around.failures.append(words | {"folder": str(folder), "dataset": _dataset(value), "log": log})
-
-
-def _dataset(value: dict) -> str:
-    run = value.get("run")
-    dataset = run.get("dataset") if isinstance(run, dict) else None
-    return str(dataset.get("name", "")) if isinstance(dataset, dict) else ""
+    if failure := read_failure(folder):
+        words = {name: getattr(failure, name) for name in ("row", "preset", "dataset", "error", "failed")}
+        around.failures.append(words | {"folder": str(folder), "log": log_end(folder / LOG) or failure.traceback})
 
 
 def log_end(path: Path) -> str:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.protocol import Protocol
-from benchmark.schedule import Rates
+from benchmark.training.schedule import Rates
 from methods.base import Batch
 from methods.precision import autocast
 

@@ -1,4 +1,4 @@
-"""A selected study as plain data: all that tables, verdicts, figures and reports need to know of it.
+"""Outlines of selected studies, from the code or from a cache.
 
 An outline costs the import of every method (and so of torch) and the hash of every run. It is a function of the code
 and the selection alone, so it is kept between commands beside the user's caches.
@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from benchmark.selection import Selection
-from benchmark.stores import Stores
-from results.cells import CellSpec, average_specs
+from results.cache import caches, recall_bytes, remember_bytes
+from results.files import CHECKOUT
 from results.index import Records
-from results.remembered import caches, recall_bytes, remember_bytes
-from results.store import CHECKOUT
+from results.outline import CellSpec, Outline, average_specs
+from results.stores import Stores
 
 if TYPE_CHECKING:
+    from benchmark.run import Build
     from benchmark.study import Cell, Grid
 
 _KEPT = 200  # outlines in the cache
@@ -31,74 +32,39 @@ _CODE = ("benchmark/**/*.py", "benchmark/**/*.yaml", "datasets/**/*.py", "method
 
 
 @dataclass(frozen=True)
-class Outline:
-    """A study after selection. `published` is a file of results/published; preset and seeds are as selected,
-    study_preset and study_seeds the study's own; remarks: what methods say with their numbers; unavailable: runs of
-    methods that do not run yet."""
+class PlanSummary:
+    """What `plan` says of a selected study."""
 
-    name: str
+    study: str
     title: str
     note: str
-    average: bool
-    second_best: bool
-    published: str | None
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
     preset: str
-    study_preset: str
     seeds: tuple[int, ...]
-    study_seeds: tuple[int, ...]
-    settings: tuple[str, ...]
-    left_out: tuple[str, ...]
-    remarks: tuple[str, ...]
-    unavailable: int
-    cells: tuple[CellSpec, ...]
-
-    @property
-    def study(self) -> "Outline":
-        """Where a plan of the grid itself has title and note."""
-        return self
-
-    @property
-    def papers_setting(self) -> bool:
-        """Whether what is run is what the paper ran: the study's preset, nothing changed."""
-        return self.preset == self.study_preset and not self.settings
-
-    @cached_property
-    def keys(self) -> list[str]:
-        """The keys of all runs, each once (an average has its parts' keys)."""
-        return list(dict.fromkeys(key for cell in self.cells for key in cell.keys))
+    left_out: tuple[str, ...]  # combinations asked for that the study does not have
+    counts: dict[str, int]  # runs by state
+    from_measured: int  # of the done ones, how many are in results/measured
+    stale: tuple[str, ...] = ()  # the files of older versions' records
+    builds: "tuple[tuple[str, Build], ...]" = ()  # artifacts of the runs that are not done, with their states
+    hours: float = 0.0  # of one process, for what is left
+    guessed: bool = False  # whether some of them rest on no recorded wall time
 
 
-@dataclass(frozen=True)
-class Finished:
-    """The plan of an outline whose runs are all done; what `plan` prints of it needs no method."""
-
-    grid: Outline
-    from_measured: int
-    stale: tuple[str, ...] = ()
-
-    @property
-    def builds(self) -> dict[str, list]:
-        return {}
-
-    def counts(self) -> dict[str, int]:
-        open_ = dict.fromkeys(("failed", "running", "missing", "stale"), 0)
-        return {"done": len(self.grid.keys), **open_, "unavailable": self.grid.unavailable}
-
-    def jobs(self) -> list:
-        return []
-
-    def estimate(self, jobs: list) -> tuple[float, bool]:
-        return 0.0, False
-
-
-def finished(outline: Outline, records: Records, stores: Stores) -> Finished | None:
-    """The plan of an outline, or None where a run of it has no record."""
+def finished(outline: Outline, records: Records, stores: Stores) -> PlanSummary | None:
+    """The summary of an outline whose runs are all done, which needs no method; None where a run has no record."""
     if not all(key in records.by_key for key in outline.keys):
         return None
     own = str(stores.own.resolve())
-    return Finished(outline, sum(records.by_key[key].store != own for key in outline.keys))
+    open_ = dict.fromkeys(("failed", "running", "missing", "stale"), 0)
+    return PlanSummary(
+        study=outline.name,
+        title=outline.title,
+        note=outline.note,
+        preset=outline.preset,
+        seeds=outline.seeds,
+        left_out=outline.left_out,
+        counts={"done": len(outline.keys), **open_, "unavailable": outline.unavailable},
+        from_measured=sum(records.by_key[key].store != own for key in outline.keys),
+    )
 
 
 def load_outline(name: str, selection: Selection) -> Outline:
@@ -118,6 +84,30 @@ def load_outline(name: str, selection: Selection) -> Outline:
 _OUTLINE = TypeAdapter(Outline)
 
 
+def outlines_with_records(name: str, records: Records) -> list[Outline]:
+    """A study as it is, then at every other preset and on every stand-in for which there are records."""
+    own = load_outline(name, Selection())
+    others = (load_outline(name, selection) for selection in _elsewhere(own, records))
+    return [own, *(outline for outline in others if any(key in records.by_key for key in outline.keys))]
+
+
+def _elsewhere(own: Outline, records: Records) -> Iterator[Selection]:
+    """The other presets and stand-in datasets that records were made with."""
+    places = {cell.dataset for cell in own.cells}
+    made = {(entry.preset, entry.dataset) for entry in records}
+    for preset in sorted({preset for preset, _ in made}):
+        datasets = sorted(name for at, name in made if at == preset and _stands_for(name) in places)
+        others = tuple(name for name in datasets if preset != own.preset or name not in places)
+        if others:
+            yield Selection(preset=preset, datasets=others)
+
+
+def _stands_for(dataset: str) -> str:
+    from datasets.base import registry
+
+    return getattr(registry.entries().get(dataset), "stands_for", None) or dataset
+
+
 def _lay_out(name: str, selection: Selection) -> Outline:
     from benchmark.study import load_grid
 
@@ -131,6 +121,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         average=study.average,
         second_best=study.second_best,
         published=study.published,
+        figure=study.figure,
         rows=tuple(study.rows),
         columns=tuple(study.columns),
         preset=grid.preset,
@@ -157,6 +148,7 @@ def _spec(cell: "Cell", grid: "Grid") -> CellSpec:
         grid.preset,
         cell.published_dataset,
         tuple(run.key for run in cell.runs),
+        parameters=cell.parameters,
     )
 
 

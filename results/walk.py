@@ -7,8 +7,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from results.files import RECORD
 from results.records import Record, RecordError, read_record
-from results.store import RECORD
 
 Folder = list[Any]
 """A folder as seen: [ctime in ns, {name: Folder, or why it was not searched}, File or None]."""

@@ -16,19 +16,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmark.pool import Ended, Job
+from benchmark.job import Job
+from benchmark.pool import Ended
+from results.states import Progress as Position
 
 _LINE_SECONDS = 20.0
 
 
 class Bars:
-    """One bar over all runs and one for each run in progress, on standard error."""
+    """One bar over all jobs (runs and builds) and one for each in progress, on standard error."""
 
     def __init__(self, total: int):
         console = Console(stderr=True)
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn())
         self.progress = Progress(TextColumn("{task.description}"), *columns, console=console)
-        self.overall = self.progress.add_task("runs", total=total)
+        self.overall = self.progress.add_task("jobs", total=total)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -40,7 +42,7 @@ class Bars:
     ) -> None:
         self.progress.stop()
 
-    def __call__(self, running: dict[str, tuple[Job, dict]], ended: list[Ended]) -> None:
+    def __call__(self, running: dict[str, tuple[Job, Position]], ended: list[Ended]) -> None:
         for job, state, message in ended:
             self.progress.console.print(f"{state}: {job}: {message}", markup=False, highlight=False)
         self.progress.advance(self.overall, len(ended))
@@ -48,13 +50,13 @@ class Bars:
             self.progress.remove_task(self._tasks.pop(key))
         for key, (job, at) in running.items():
             if key not in self._tasks:
-                self._tasks[key] = self.progress.add_task("", total=at["steps"])
-            text = f"  {job.dataset.name} n={job.samples_per_class} {job.row} seed {job.seed} {describe(at['losses'])}"
-            self.progress.update(self._tasks[key], completed=at["step"], description=text)
+                self._tasks[key] = self.progress.add_task("", total=at.steps)
+            text = f"  {job.dataset.name} {job.samples_per_class}/class {job.row} seed {job.seed} {describe(at.losses)}"
+            self.progress.update(self._tasks[key], completed=at.step, description=text)
 
 
 class Lines:
-    """A line for every run that ends, and one now and then with what is running and the time left."""
+    """A line for every job that ends, and one now and then with what is running and the time left."""
 
     def __init__(self, total: int):
         self.total, self.done = total, 0
@@ -69,25 +71,25 @@ class Lines:
     ) -> None:
         return None
 
-    def __call__(self, running: dict[str, tuple[Job, dict]], ended: list[Ended]) -> None:
+    def __call__(self, running: dict[str, tuple[Job, Position]], ended: list[Ended]) -> None:
         for job, state, message in ended:
             self.done += 1
             self._say(f"[{self.done}/{self.total}] {state}: {job}: {message}{self._left()}")
         for key, (_, at) in running.items():
-            self._first_seen.setdefault(key, (time.monotonic(), at["step"]))
+            self._first_seen.setdefault(key, (time.monotonic(), at.step))
         if time.monotonic() - self._said > _LINE_SECONDS:
             steps = "; ".join(
-                f"{job.row} seed {job.seed} {at['step']}/{at['steps']}{self._left_of(key, at)} {describe(at['losses'])}"
+                f"{job.row} seed {job.seed} {at.step}/{at.steps}{self._left_of(key, at)} {describe(at.losses)}"
                 for key, (job, at) in running.items()
             )
             self._say(f"[{self.done}/{self.total}] running: {steps or 'starting'}{self._left()}")
 
-    def _left_of(self, key: str, at: dict) -> str:
+    def _left_of(self, key: str, at: Position) -> str:
         """The time that a job's steps take from here, at its speed since it was first seen."""
         since, first = self._first_seen[key]
-        if at["step"] == first:
+        if at.step == first:
             return ""
-        seconds = (time.monotonic() - since) / (at["step"] - first) * (at["steps"] - at["step"])
+        seconds = (time.monotonic() - since) / (at.step - first) * (at.steps - at.step)
         return f" ({seconds / 60:.1f} min)"
 
     def _left(self) -> str:

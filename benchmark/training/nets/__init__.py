@@ -7,8 +7,8 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from benchmark.nets.scattering_wrn import ScatteringWideResNet
-from benchmark.nets.wide_resnet import WideResNet
+from benchmark.training.nets.scattering_wrn import ScatteringWideResNet
+from benchmark.training.nets.wide_resnet import WideResNet
 from datasets.registry import BadInput
 from methods.flops import flops_counted
 

@@ -12,17 +12,18 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import click
 import torch
 
 from benchmark.attempt import load_task
-from benchmark.device import describe, resolve_precision, take_device
-from benchmark.evaluate import evaluate
 from benchmark.protocol import resolve_budgets, run_protocol
 from benchmark.teacher import artifacts_of
-from benchmark.train import Training
+from benchmark.training.device import describe, resolve_precision, take_device
+from benchmark.training.evaluate import evaluate
+from benchmark.training.loop import Training
 from datasets.base import DataMissing, Dataset, get_dataset
 from methods.artifacts import Artifact
 from methods.base import Method, Task
@@ -41,14 +42,15 @@ _SCATTERED = 128  # images: a batch of the paper
 FIRST_STEP = """
 import sys, time
 from pathlib import Path
-from benchmark import train
-from benchmark.study import Selection, load_grid
+from benchmark.training import loop
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from benchmark.execute import execute
-advance, marks = train.Training.advance, []
+advance, marks = loop.Training.advance, []
 def mark(self):
     advance(self)
     marks.append(time.monotonic())
-train.Training.advance = mark
+loop.Training.advance = mark
 settings = ("protocol.epochs=1", "protocol.images_per_class=1")
 runs = list(load_grid("demo", Selection(methods=("baseline",), samples_per_class=(1,), settings=settings)).runs())
 for number, run in enumerate(runs[:2]):
@@ -304,7 +306,7 @@ def main() -> None:
     bench_scattering(device)
     bench_supermix(device)
     bench_start()
-    subprocess.run([sys.executable, "-m", "benchmark.bench_records"], check=True)
+    subprocess.run([sys.executable, Path(__file__).with_name("bench_records.py")], check=True)
 
 
 if __name__ == "__main__":

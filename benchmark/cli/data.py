@@ -1,0 +1,102 @@
+"""The verbs about what there is: list, and data with its own verbs."""
+
+from pathlib import Path
+
+import click
+
+from benchmark.cli.notes import note
+from benchmark.cli.options import FORMATS, Integers, Names, output_option
+from datasets.registry import BadInput
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["methods", "datasets", "studies", "presets"]))
+@click.option("--format", "form", type=FORMATS, default="text")
+def list_(what: str, form: str) -> None:
+    """List methods, datasets, studies or presets."""
+    from benchmark.cli.listing import listing, show_json, show_table
+
+    click.echo(show_json(listing(what)) if form == "json" else show_table(listing(what)))
+
+
+@click.group()
+def data() -> None:
+    """Get, check and look at datasets.
+
+    \b
+    Examples:
+      hydrabench data list
+      hydrabench data prepare --dataset cifair10
+    """
+
+
+@data.command("list")
+def data_list() -> None:
+    """Say which datasets are here, and how to get the rest."""
+    from benchmark.cli.listing import dataset_states, show_table
+
+    click.echo(show_table(dataset_states()))
+
+
+@data.command()
+@click.option("--dataset", type=Names(), required=True)
+def prepare(dataset: tuple[str, ...]) -> None:
+    """Download, check and unpack under the data root."""
+    from datasets.base import data_root, get_dataset
+
+    for name in dataset:
+        get_dataset(name).prepare()
+        get_dataset(name).check()
+        note(f"{name}: ready under {data_root()}")
+
+
+@data.command()
+@click.option("--dataset", type=Names(), required=True)
+def verify(dataset: tuple[str, ...]) -> None:
+    """Read datasets as a run would.
+
+    Exit status 2 when one is missing or corrupt.
+    """
+    from datasets.base import get_dataset
+
+    for name in dataset:
+        get_dataset(name).check()
+        note(f"{name}: {len(get_dataset(name).test().labels)} test images, all readable")
+
+
+@data.command()
+@click.option("--dataset", required=True)
+@click.option("--samples-per-class", type=click.IntRange(1), required=True)
+@click.option("--seed", type=click.IntRange(0), required=True)
+def split(dataset: str, samples_per_class: int, seed: int) -> None:
+    """Print the indices of a training subset, one per line."""
+    from datasets.base import get_dataset
+    from datasets.subset import pick_subset
+
+    indices = pick_subset(get_dataset(dataset).train_labels(), samples_per_class, seed)
+    click.echo("\n".join(map(str, indices)))
+
+
+@data.command("export")
+@click.option("--dataset", type=Names(), required=True, help="Datasets, or folder:PATH (named by its last part).")
+@click.option("--samples-per-class", type=Integers(1), required=True, help="Sizes of the training subset.")
+@click.option("--seeds", type=Integers(0), required=True, help="E.g. 0-4 or 0,2.")
+@click.option("--test", is_flag=True, help="With test images: runs need them, generators not.")
+@output_option("The .npz file to write.", required=True)
+def data_export(
+    dataset: tuple[str, ...], samples_per_class: tuple[int, ...], seeds: tuple[int, ...], test: bool, output: Path
+) -> None:
+    """Write a small file for --dataset-bundle elsewhere.
+
+    Runs need it there and no other data.
+    """
+    from datasets.base import get_dataset
+    from datasets.bundle import export
+
+    if output.suffix != ".npz":
+        raise BadInput(f"{output}: a bundle is an .npz file")
+    export([get_dataset(name) for name in dataset], samples_per_class, seeds, test, output)
+    note(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
+
+
+VERBS: tuple[click.Command, ...] = (list_, data)

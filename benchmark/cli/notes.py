@@ -1,0 +1,54 @@
+"""What a verb says to the person beside its result: on standard error, so that standard output is the result alone."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from datasets.registry import BadInput
+
+if TYPE_CHECKING:
+    from benchmark.sweep import Screen
+
+
+def note(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def note_left_out(problems: Iterable[str]) -> None:
+    """Names the files that were not used, and why."""
+    for problem in problems:
+        note(f"left out: {problem}")
+
+
+def note_written(paths: Iterable[Path]) -> None:
+    for path in paths:
+        note(f"wrote {path}")
+
+
+def put(text: str, output: Path | None) -> None:
+    """A result: to standard output, or whole to a file."""
+    from results.files import write_atomically
+
+    if output is None:
+        click.echo(text)
+    else:
+        write_atomically(output, f"{text.rstrip()}\n".encode())
+        note(f"wrote {output}")
+
+
+def confirm(question: str) -> None:
+    """Asks before something long; raises BadInput where nobody is there to answer, Abort where the answer is no."""
+    if not sys.stdin.isatty():
+        raise BadInput(f"{question}: narrow it, or add --yes")
+    click.confirm(f"{question}. Start?", abort=True, err=True)
+
+
+def screen() -> "Screen":
+    """The person at this terminal."""
+    from benchmark.cli.progress import make_progress
+    from benchmark.sweep import Screen
+
+    return Screen(note, make_progress, confirm)

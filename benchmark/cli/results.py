@@ -1,0 +1,254 @@
+"""The verbs that make something of records: table tables verdict figure compare report show export import.
+
+They train nothing, and most import no torch.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from benchmark.cli.notes import note, note_left_out, note_written, put
+from benchmark.cli.options import (
+    FORMATS,
+    output_option,
+    selection_options,
+    selection_options_but_methods,
+    store_option,
+    stores_options,
+)
+from benchmark.selection import Selection, study_names
+from datasets.registry import BadInput
+from results.stores import Stores
+
+TABLE_FORMATS = click.Choice(["text", "markdown", "latex", "csv", "json"])
+EXPORTS = ("csv", "parquet", "json")
+
+
+@click.command()
+@click.argument("study")
+@selection_options
+@stores_options
+@click.option("--format", "form", type=TABLE_FORMATS, help="Default: by the output's suffix, else text.")
+@click.option("--published", is_flag=True, help="The papers' numbers in the same layout.")
+@output_option("Write to a file.")
+def table(
+    study: str, form: str | None, published: bool, output: Path | None, selection: Selection, stores: Stores
+) -> None:
+    """Print the table of STUDY beside the papers' numbers.
+
+    \b
+    Examples:
+      hydrabench table table1
+      hydrabench table table1 --published
+      hydrabench table table1 -o table1.tex
+    """
+    from benchmark.outlines import load_outline
+    from results.tables import fill_table
+
+    records = stores.records()
+    made = fill_table(load_outline(study, selection), records)
+    note_left_out(records.problems)
+    put(made.render(form or _format_of(output), published), output)
+
+
+@click.command()
+@click.argument("studies", nargs=-1)
+@selection_options
+@stores_options
+def tables(studies: tuple[str, ...], selection: Selection, stores: Stores) -> None:
+    """Write results/tables/<study>.{txt,md,csv,tex}.
+
+    For STUDIES, or for every study with records.
+    """
+    from benchmark.outlines import load_outline
+    from results.tables import write_tables
+
+    records = stores.records()
+    outlines = [load_outline(name, selection) for name in studies or study_names()]
+    paths = write_tables(outlines, records, with_empty=bool(studies))
+    note_left_out(records.problems)
+    note_written(paths)
+
+
+@click.command()
+@click.argument("studies", nargs=-1)
+@selection_options
+@stores_options
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
+@output_option("Write to a file.")
+def verdict(studies: tuple[str, ...], form: str, output: Path | None, selection: Selection, stores: Stores) -> None:
+    """Compare STUDIES with the papers, cell by cell.
+
+    Default: every study with published numbers. Exit status 0: every published cell was run at the papers' setting
+    and matches; 1: one is off; 3: neither. Markdown is the page results/REPRODUCTION.md, about everything there is.
+
+    \b
+    Examples:
+      hydrabench verdict table1
+      hydrabench verdict table1 --preset quick --dataset cifar10-dedup
+    """
+    from benchmark.outlines import load_outline, outlines_with_records
+    from results.reproduction import reproduction
+    from results.verdict import judge_study, verdicts_json, verdicts_text, worst
+
+    records = stores.records()
+    if form == "markdown":
+        return put(reproduction([outlines_with_records(name, records) for name in study_names()], records), output)
+    outlines = [load_outline(name, selection) for name in studies or study_names()]
+    found = {outline.name: judge_study(outline, records) for outline in outlines if studies or outline.published}
+    note_left_out(records.problems)
+    put(verdicts_json(found) if form == "json" else verdicts_text(found), output)
+    sys.exit(worst(found.values()))
+
+
+@click.command()
+@click.argument("study")
+@selection_options
+@stores_options
+@output_option("The folder (default: results/figures).")
+def figure(study: str, output: Path | None, selection: Selection, stores: Stores) -> None:
+    """Draw STUDY from records: <study>.pdf and <study>.png.
+
+    The papers' numbers are drawn over ours.
+    """
+    from benchmark.outlines import load_outline
+    from results.figures import FIGURES, write_figure
+
+    records = stores.records()
+    paths = write_figure(load_outline(study, selection), records, output or FIGURES)
+    note_left_out(records.problems)
+    note_written(paths)
+
+
+@click.command()
+@click.argument("methods", nargs=-1, required=True)
+@click.option("--study", default="table1", show_default=True, help="For datasets, sizes, preset and seeds.")
+@selection_options_but_methods
+@stores_options
+@click.option("--format", "form", type=FORMATS, default="text")
+@output_option("Draw the critical differences: .pdf or .png.")
+def compare(
+    methods: tuple[str, ...], study: str, form: str, output: Path | None, selection: Selection, stores: Stores
+) -> None:
+    """Compare METHODS, paired by dataset, size and seed.
+
+    \b
+    Example:
+      hydrabench compare hydramix chimeramix-seg baseline --preset quick --dataset cifar10-dedup
+    """
+    from dataclasses import replace
+
+    from benchmark.outlines import load_outline
+    from results.compare import comparison_json, comparison_text, require_accuracies
+
+    records = stores.records()
+    note_left_out(records.problems)
+    outline = load_outline(study, replace(selection, methods=methods))
+    accuracies = require_accuracies(outline, records)
+    click.echo((comparison_json if form == "json" else comparison_text)(outline, accuracies))
+    if output is not None:
+        from results.figures import write_diagram
+
+        write_diagram(output, accuracies)
+        note_written([output])
+
+
+@click.command()
+@stores_options
+@output_option("The folder (default: results/report).")
+def report(output: Path | None, stores: Stores) -> None:
+    """Write one page that shows everything there is.
+
+    index.html, which needs no network.
+    """
+    from benchmark.outlines import outlines_with_records
+    from results.report import REPORT, write_report
+
+    records = stores.records()
+    outlines = [outline for name in study_names() for outline in outlines_with_records(name, records)]
+    path = write_report(output or REPORT, outlines, stores, records)
+    note_left_out(records.problems)
+    note(f"wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")
+
+
+@click.command()
+@click.argument("key")
+@stores_options
+def show(key: str, stores: Stores) -> None:
+    """Print everything that made a number.
+
+    KEY: a run's or an artifact's key, its first digits, or its folder.
+    """
+    from benchmark.cli.listing import find_record
+
+    click.echo(find_record(key, stores).read_text())
+
+
+@click.command("export")
+@click.argument("studies", nargs=-1)
+@selection_options
+@stores_options
+@click.option("--format", "form", type=click.Choice(EXPORTS), help="Default: by the output's suffix.")
+@output_option("The file; default: standard output.")
+def export_(
+    studies: tuple[str, ...], form: str | None, output: Path | None, selection: Selection, stores: Stores
+) -> None:
+    """Gather records in one file: a line or an object each.
+
+    Those of STUDIES, or all.
+    """
+    from benchmark.outlines import load_outline
+    from results.exchange import entries_of, export
+    from results.files import write_atomically
+
+    if selection != Selection() and not studies:
+        raise BadInput("selectors pick from a study: name one, or export all records without them")
+    records = stores.records()
+    problems = list(records.problems)
+    outlines = [load_outline(name, selection) for name in studies]
+    content = export(entries_of(outlines, records) if studies else records, form or _export_format(output), problems)
+    note_left_out(problems)
+    if output is None:
+        click.echo(content, nl=False)
+    else:
+        write_atomically(output, content)
+        note_written([output])
+
+
+@click.command("import")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@store_option
+def import_(folder: Path, store: Path) -> None:
+    """Copy the records of another store, FOLDER, into this one.
+
+    Says which are there already or disagree. Exit status 1 where records disagree or cannot be trusted; they are left
+    as they are, on both sides.
+    """
+    from results.exchange import import_records
+
+    done = import_records(folder.resolve(), store)
+    note_left_out(done.problems)
+    for conflict in done.conflicts:
+        note(f"conflict, not imported: {conflict}")
+    note(f"{len(done.copied)} imported, {len(done.same)} were here already, {len(done.conflicts)} conflicts")
+    sys.exit(1 if done.conflicts or done.problems else 0)
+
+
+def _format_of(output: Path | None) -> str:
+    suffixes = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json", ".txt": "text"}
+    if output is None:
+        return "text"
+    if output.suffix not in suffixes:
+        raise BadInput(f"{output}: give --format, or a suffix out of {' '.join(suffixes)}")
+    return suffixes[output.suffix]
+
+
+def _export_format(output: Path | None) -> str:
+    suffix = output.suffix[1:] if output else "csv"
+    if suffix not in EXPORTS:
+        raise BadInput(f"{output}: give --format, or a suffix out of .csv .parquet .json")
+    return suffix
+
+
+VERBS: tuple[click.Command, ...] = (table, tables, verdict, figure, compare, report, show, export_, import_)

@@ -1,0 +1,43 @@
+"""A training subset on the device: what methods and artifacts learn from."""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from benchmark.protocol import load_preset, usable_cores
+from datasets.base import Dataset
+from methods.base import Task
+
+_MOST_HELPERS = 4  # processes that segment images ahead of a training
+
+
+class Subset(Protocol):
+    """What names a training subset, and the preset whose threads work on it: a run, a build."""
+
+    @property
+    def dataset(self) -> Dataset: ...
+    @property
+    def samples_per_class(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def preset(self) -> str: ...
+
+
+def load_task(subset: Subset, indices: np.ndarray, device: torch.device, precision: str) -> Task:
+    """A training subset on a device; indices: those that `find_subset` gives for it."""
+    dataset = subset.dataset
+    threads = load_preset(subset.preset).cpu_threads()
+    return Task(
+        images=torch.from_numpy(dataset.train_images(indices)).to(device),
+        labels=torch.from_numpy(dataset.train_labels()[indices]).to(device),
+        num_classes=dataset.num_classes,
+        device=device,
+        seed=subset.seed,
+        samples_per_class=subset.samples_per_class,
+        precision=precision,
+        # with one thread, runs stand side by side: a helper would only take a neighbour's core
+        workers=min(_MOST_HELPERS, usable_cores() - 1) if threads > 1 else 0,
+        class_names=tuple(dataset.class_names()),
+    )

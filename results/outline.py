@@ -1,0 +1,126 @@
+"""A selected study as plain data: its cells before there are numbers in them, and how they are laid out."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
+
+AVERAGE = "average"  # stands where a dataset does, here and in the published files
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """What a cell is made of: names and labels, and the keys of its runs, one per seed asked for.
+
+    parameters: those of the method that are numbers, as the row has them; parts: the cells whose mean this one is; none where it stands for itself.
+    """
+
+    dataset: str
+    dataset_label: str
+    method: str
+    method_label: str
+    samples_per_class: int
+    preset: str
+    published_dataset: str | None
+    keys: tuple[str, ...]
+    parts: tuple["CellSpec", ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+def average_specs(cells: Iterable[CellSpec], datasets: Iterable[str]) -> list[CellSpec]:
+    """For each method and size the mean over its datasets, as a cell on the dataset AVERAGE.
+
+    datasets: those that the published average is over; it is compared only where each has one cell in its place.
+    """
+    rows: dict[tuple[str, int], list[CellSpec]] = {}
+    for cell in cells:
+        rows.setdefault((cell.method, cell.samples_per_class), []).append(cell)
+    return [_average_spec(row, sorted(datasets)) for row in rows.values()]
+
+
+def _average_spec(parts: list[CellSpec], datasets: list[str]) -> CellSpec:
+    comparable = sorted(part.published_dataset or "" for part in parts) == datasets
+    return replace(
+        parts[0],
+        dataset=AVERAGE,
+        dataset_label="Average",
+        published_dataset=AVERAGE if comparable else None,
+        keys=tuple(key for part in parts for key in part.keys),
+        parts=tuple(parts),
+    )
+
+
+@dataclass(frozen=True)
+class ParameterAxis:
+    """A figure whose x axis is a parameter of the methods.
+
+    parameter: the methods' name for it; x_label: what stands below the axis.
+    line: the parameter that tells lines apart; where there is none, lines are datasets.
+    relative: accuracies are in percent of that at the least x.
+    log: the x axis is logarithmic. mark: an x that a dashed line points out.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    parameter: str
+    x_label: str
+    line: str | None = None
+    relative: bool = False
+    log: bool = False
+    mark: float | None = None
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A study after selection: all that tables, verdicts, figures and reports need to know of it."""
+
+    name: str
+    title: str
+    note: str  # what of it is not the paper's; shown by `plan` and in every caption
+    average: bool  # whether a last column has the mean over datasets
+    second_best: bool  # whether the paper's table underlines it
+    published: str | None  # a file of results/published
+    figure: ParameterAxis | None
+    rows: tuple[str, ...]  # axes
+    columns: tuple[str, ...]
+    preset: str  # as selected
+    study_preset: str  # the study's own
+    seeds: tuple[int, ...]
+    study_seeds: tuple[int, ...]
+    settings: tuple[str, ...]  # --set
+    left_out: tuple[str, ...]  # combinations asked for that the study does not have
+    remarks: tuple[str, ...]  # what methods say with their numbers
+    unavailable: int  # runs of methods that do not run yet
+    cells: tuple[CellSpec, ...]  # averages last
+
+    @property
+    def papers_setting(self) -> bool:
+        """Whether what is run is what the paper ran: the study's preset, nothing changed."""
+        return self.preset == self.study_preset and not self.settings
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The keys of all runs, each once (an average has its parts' keys)."""
+        return list(dict.fromkeys(key for cell in self.cells for key in cell.keys))
+
+    @property
+    def measured_cells(self) -> list[CellSpec]:
+        """The cells that stand for themselves: no averages."""
+        return [cell for cell in self.cells if not cell.parts]
+
+    def stand_ins(self) -> list[tuple[str, str]]:
+        """(dataset, the study's dataset in whose place it stands) wherever the two differ."""
+        places = {(cell.dataset, cell.published_dataset) for cell in self.measured_cells}
+        return sorted((ours, theirs) for ours, theirs in places if theirs not in (None, ours))
+
+    def command(self, verb: str, cell: CellSpec | None = None) -> str:
+        """A command line that selects what the outline does, or one cell of it."""
+        changed = [] if self.preset == self.study_preset else ["--preset", self.preset]
+        if cell is not None:
+            changed += ["--dataset", cell.dataset, "--method", cell.method]
+            changed += ["--samples-per-class", str(cell.samples_per_class)]
+        elif self.stand_ins():
+            changed += ["--dataset", ",".join(dict.fromkeys(cell.dataset for cell in self.measured_cells))]
+        changed += ["--seeds", ",".join(map(str, self.seeds))] if self.seeds != self.study_seeds else []
+        return shlex.join(["hydrabench", verb, self.name, *changed])
