@@ -22,7 +22,7 @@ from benchmark.task import load_task
 from benchmark.teacher import artifacts_of
 from benchmark.training.device import resolve_precision, take_device
 from datasets.base import Dataset
-from datasets.batches import normalise, to_bytes, to_unit
+from datasets.batches import draw_partners, normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 from methods.base import Method, Task, Views
@@ -128,7 +128,9 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[ComposedI
         members = (labels == label).nonzero().flatten()
         rng = stream(subject.seed, f"augment {name}")
         for number in range(per_class):
-            picked = members[torch.randint(len(members), (composer.sources,), generator=rng)]
+            first = torch.randint(len(members), (1, 1), generator=rng)
+            partners = draw_partners(composer.sources - 1, 1, len(members), rng)
+            picked = members[torch.cat([first, partners]).flatten()]
             mask_seed = derive(subject.seed, f"mask {name} {number}")
             views = Views(
                 normalise(to_unit(task.images[picked]))[:, None], None if maps is None else maps[picked][:, None]

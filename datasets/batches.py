@@ -58,3 +58,13 @@ def _reflect(positions: Tensor, size: int) -> Tensor:
 def epoch_order(count: int, repeats: int, rng: torch.Generator) -> Tensor:
     """Each of `count` images `repeats` times, in random order."""
     return torch.randperm(count * repeats, generator=rng).remainder_(count)
+
+
+def draw_partners(k: int, count: int, per_class: int, rng: torch.Generator) -> Tensor:
+    """For each of `count` images, k places 0..per_class-1 in its class, its own included: k×count.
+
+    Without replacement, as ChimeraMix's code draws them (random.sample); with it where the class has fewer than k.
+    """
+    if 1 < k <= per_class:
+        return torch.rand(count, per_class, generator=rng).argsort(1)[:, :k].T
+    return torch.randint(per_class, (k, count), generator=rng)

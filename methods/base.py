@@ -88,7 +88,7 @@ class Batch(NamedTuple):
     """images: normalised floats B×C×H×W; targets: class weights B×num_classes whose rows sum to 1.
 
     maps: what `Method.maps` gave, cropped and flipped along, B×H×W. partners(k): k images per image of the batch,
-    drawn uniformly from its class (itself included), through the same stages with draws from the mixing stream.
+    drawn from its class (datasets.batches.draw_partners), through the same stages with draws from the mixing stream.
     picked: the positions of the images in `Task.images`, B, on the CPU. view(images): other uint8 images k×H×W×C
     through the same stages, with draws from the mixing stream.
     """

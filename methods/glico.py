@@ -6,8 +6,9 @@ from pydantic import Field
 from datasets.base import Dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, Budgets, Method, Task
+from methods.base import NO_BUDGETS, AsBefore, Budgets, Method, Task
 from methods.latents.interpolating import Interpolating, Neighbours
+from methods.latents.networks import LoopForm
 from methods.latents.perceptual import Perceptual
 from methods.latents.recipe import Fitted, LatentRecipe
 from methods.latents.slerp import Axis
@@ -31,10 +32,17 @@ class Glico(Method):
     otherwise Adam long remembers the large gradients of the first classification losses, and short fittings hardly
     learn their images. hidden (width of the first layer), epochs, batch_size, images_per_class, learning_rate (the
     generator's) and latent_rate are None here and the preset's to spend.
-    Other than published: only the subset has latents, none are of unlabelled or test images; the last state is
-    kept, not the one of least loss; batch norm is in evaluation when images are drawn; the latents have no
-    second, small step by SGD, and the small classifier keeps its rate of 0.1.
+    loop_classifier: the small classifier as the published code runs it (softmax before the cross-entropy,
+    LeakyReLU(0.1) after pooling) or plain (logits, ReLU), as version 1 had it, with an image gradient 8 times larger
+    at the start.
+    Other than published: an epoch shows each image 500/n times, 8,080 steps of the paper preset at 5 per class, where
+    the published code shows it once, 202 steps (images_per_class=1 has theirs); an image is never its own neighbour,
+    where in the published code it can be; only the subset has latents, none are of unlabelled or test images; the
+    last state is kept, not the one of least loss; batch norm is in evaluation when images are drawn; the latents have
+    no second, small step by SGD, and the small classifier keeps its rate of 0.1.
     """
+
+    version = 2
 
     p_gen: Share = 0.5
     slerp: Axis = "per_sample"
@@ -47,6 +55,7 @@ class Glico(Method):
     images_per_class: Positive | None = None
     learning_rate: Amount | None = None
     latent_rate: Amount | None = None
+    loop_classifier: Annotated[LoopForm, AsBefore("published")] = "published"
 
     @property
     def remark(self) -> str:  # type: ignore[override]

@@ -14,8 +14,10 @@ class HydraMix(Generated, HydraMixing):
     There is no public code; the defaults follow the paper (FIDELITY section 9): active decoder blocks, a first
     discriminator stride of 1, the reconstruction averaged over the images, the perceptual loss on two of them,
     added up. Not in the paper and taken from ChimeraMix's code: no weight decay (the paper lists 0.0005), the
-    generator's size of 64 pixels, partners drawn with replacement.
+    generator's size of 64 pixels, partners drawn without replacement (version 1: with).
     """
+
+    version = 2
 
     strides: Strides = (1, 2, 2, 2)
     decoder_blocks: Literal["active", "bypassed"] = "active"

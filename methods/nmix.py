@@ -7,4 +7,9 @@ from methods.registry import register
 @register("nmix", label="NMix", source="Reinders et al., 2025")
 @dataclass(frozen=True)
 class NMix(HydraMixing):
-    """HydraMix in pixel space, without a generator (HydraMix section 4.6; FIDELITY section 9)."""
+    """HydraMix in pixel space, without a generator (HydraMix section 4.6; FIDELITY section 9).
+
+    Partners are drawn without replacement, as HydraMix's are (version 1: with).
+    """
+
+    version = 2

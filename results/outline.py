@@ -13,7 +13,8 @@ AVERAGE = "average"  # stands where a dataset does, here and in the published fi
 class CellSpec:
     """What a cell is made of: names and labels, and the keys of its runs, one per seed asked for.
 
-    parameters: those of the method that are numbers, as the row has them; parts: the cells whose mean this one is; none where it stands for itself.
+    parameters: those of the method that are numbers, as the row has them.
+    parts: the cells whose mean this one is; none where it stands for itself.
     """
 
     dataset: str

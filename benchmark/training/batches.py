@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from benchmark.protocol import Protocol
 from benchmark.training.seeding import Streams
-from datasets.batches import Crops, epoch_order, normalise, to_unit
+from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
 from methods.base import Batch, Method, Task, Views
 
 
@@ -71,7 +71,7 @@ class Batches:
 
     def _partners(self, picked: Tensor, count: int) -> Views:
         n, rng = self.task.samples_per_class, self.streams.mixing
-        drawn = self._labels[picked] * n + torch.randint(n, (count, len(picked)), generator=rng)
+        drawn = self._labels[picked] * n + draw_partners(count, len(picked), n, rng)
         images, maps = self._view(self.task.by_class[drawn].flatten(), rng, rng)
         shape = (count, len(picked))
         return Views(images.unflatten(0, shape), None if maps is None else maps.unflatten(0, shape))

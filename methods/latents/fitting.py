@@ -22,7 +22,10 @@ _CLASSIFIER_RATE = 0.1
 
 
 class Fitting:
-    """A fitting in progress (a Building): min mean |x - G(z)| + perceptual(x, G(z)) + gamma CE(classifier(G(z)), y)."""
+    """A fitting in progress (a Building): min mean |x - G(z)| + perceptual(x, G(z)) + gamma CE(classifier(G(z)), y).
+
+    The classifier ends in a softmax of its own, as published, unless the recipe says plain.
+    """
 
     def __init__(self, recipe: "LatentRecipe", task: Task):
         self.recipe, self.task = recipe, task
@@ -31,7 +34,10 @@ class Fitting:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(task.seed, "latents init"))
             latents = functional.normalize(torch.randn(len(task.images), LATENT))
-            generator, classifier = recipe.network(), loop_classifier(recipe.size, task.num_classes)
+            generator, classifier = (
+                recipe.network(),
+                loop_classifier(recipe.size, task.num_classes, recipe.loop_classifier),
+            )
         self.latents = nn.Parameter(latents.to(task.device))
         self.generator = generator.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.classifier = classifier.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,9 +1,12 @@
 """GLICO's networks: the generators for small and large images, and the classifier in the loop (FIDELITY section 11)."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+LoopForm = Literal["published", "plain"]
 
 LATENT, NOISE = 512, 100  # values of a latent and of the noise beside it
 NOISE_DEVIATION = 0.15
@@ -42,11 +45,16 @@ def draw_noise(count: int, rng: torch.Generator, device: torch.device) -> Tensor
     return (NOISE_DEVIATION * torch.randn(count, NOISE, generator=rng)).to(device)
 
 
-def loop_classifier(size: int, num_classes: int) -> nn.Sequential:
-    """Four blocks of 64 filters, then a linear layer: images B×3×H×W, H at least 16 -> logits."""
+def loop_classifier(size: int, num_classes: int, form: LoopForm) -> nn.Sequential:
+    """Four blocks of 64 filters, then a linear layer: images B×3×H×W, H at least 16 -> what cross-entropy gets.
+
+    published: as the code of GLICO runs it, LeakyReLU(0.1) after pooling and a softmax before the cross-entropy, which
+    takes another; plain: ReLU before pooling, and logits.
+    """
     channels = [3, *[_FILTERS] * 4]
-    blocks = [layer for i in range(4) for layer in _block(channels[i], channels[i + 1])]
-    network = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(_FILTERS * (size // 16) ** 2, num_classes))
+    blocks = [layer for i in range(4) for layer in _block(channels[i], channels[i + 1], form)]
+    head = [nn.Flatten(), nn.Linear(_FILTERS * (size // 16) ** 2, num_classes)]
+    network = nn.Sequential(*blocks, *head, *([nn.Softmax(dim=1)] if form == "published" else []))
     return network.apply(_initialise)
 
 
@@ -74,8 +82,11 @@ def _double(before: int, after: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)
 
 
-def _block(before: int, after: int) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+def _block(before: int, after: int, form: LoopForm) -> list[nn.Module]:
+    filters = [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after)]
+    if form == "published":  # its LeakyReLU(True) before the pooling has a slope of 1: it does nothing
+        return [*filters, nn.MaxPool2d(2), nn.LeakyReLU(0.1)]
+    return [*filters, nn.ReLU(), nn.MaxPool2d(2)]
 
 
 def _initialise(layer: nn.Module) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
 from methods.artifacts import Recipe, Tile
-from methods.base import Task
+from methods.base import AsBefore, Task
 from methods.flops import flops_counted
 from methods.latents.fitting import Fitting
-from methods.latents.networks import LATENT, NOISE, LatentGenerator, loop_classifier
+from methods.latents.networks import LATENT, NOISE, LatentGenerator, LoopForm, loop_classifier
 from methods.latents.perceptual import Perceptual
 
 _BACKWARD = 3  # a step costs three forward passes
@@ -34,6 +34,7 @@ class LatentRecipe(Recipe):
     """
 
     name = "latents"
+    version = 2
 
     size: int
     hidden: int
@@ -45,6 +46,7 @@ class LatentRecipe(Recipe):
     gamma: float
     perceptual: Perceptual
     reset_optimisers: bool
+    loop_classifier: Annotated[LoopForm, AsBefore("published")] = "published"
 
     @property
     def title(self) -> str:
@@ -87,7 +89,7 @@ def _forward_flops(size: int, hidden: int, perceptual: Perceptual) -> int:
     """Operations of drawing, classifying and, with VGG, comparing one image."""
     with torch.device("meta"), torch.no_grad(), flops_counted() as counter:
         image = LatentGenerator(size, hidden)(torch.empty(1, LATENT), torch.empty(1, NOISE))
-        loop_classifier(size, 10).eval()(image)
+        loop_classifier(size, 10, "published").eval()(image)
         if perceptual == "vgg":
             from torchvision.models import vgg16
 

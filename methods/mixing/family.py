@@ -9,7 +9,7 @@ from pydantic import Field
 from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, Budgets, Method, Task
+from methods.base import NO_BUDGETS, AsBefore, Budgets, Method, Task
 from methods.mixing.composer import Composer
 from methods.mixing.networks import Generator
 from methods.mixing.recipe import GeneratorRecipe, Strides
@@ -91,21 +91,26 @@ class GridMixing(Mixing):
 class _Segmenting(Mixing):
     """segmentation: of every augmented image, as ChimeraMix's code does, or precomputed once of each image, as
     HydraMix section 4.1 says; then it is cropped and flipped along. segment_scale: by default 60, and 400 for
-    images of more than 64 pixels. A generator's training segments images at generator_size, a classifier's at the
-    dataset's size, as in ChimeraMix's code (FIDELITY fact 3): on ciFAIR the classifier's masks are coarser."""
+    images of more than 64 pixels. segment_size: by stage, a generator's training segments images at generator_size and
+    a classifier's at the dataset's size, as in ChimeraMix's code (FIDELITY fact 3): on ciFAIR the classifier's masks
+    are coarser. native: both at the dataset's size, for precomputed segmentations."""
 
     segmentation: Timing = "augmented"
     segment_scale: Positive | None = None
+    segment_size: Annotated[Literal["stage", "native"], AsBefore("stage")] = "stage"
 
     @property
     def segments(self) -> Segmentation:
-        return Segmentation(self.segmentation, _known(self.segment_scale), self._noise)
+        native = self.segment_size == "native"
+        return Segmentation(self.segmentation, _known(self.segment_scale), self._noise, native)
 
     @property
     def _noise(self) -> float:
         return 0.0
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        if self.segment_size == "native" and self.segmentation == "augmented":
+            raise BadInput(f"method '{self.name}': segment_size=native needs segmentation=precomputed")
         return super().resolve(dataset, budgets).fill({"segment_scale": default_scale(dataset)})
 
 

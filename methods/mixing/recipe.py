@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datasets.base import get_dataset
 from methods.artifacts import Recipe, Tile
-from methods.base import Task
+from methods.base import Task, hashed_fields
 from methods.flops import flops_counted
 from methods.mixing.networks import Discriminator, Generator
 from methods.mixing.rules import Rule
@@ -62,8 +62,13 @@ class GeneratorRecipe(Recipe):
         }
         blocks |= {"decoder_blocks": "active" if self.active else "bypassed"}
         plain = {name: getattr(self, name) for name in ("strides", "weight_decay", "d_fakes", "reconstruction")}
-        noise = {"noise": self.segments.noise, "segmentation": self.segments.timing} if self.segments else {}
-        return {"generator_size": self.size} | vars(self.mask) | blocks | plain | noise
+        return {"generator_size": self.size} | vars(self.mask) | blocks | plain | self._segmented()
+
+    def _segmented(self) -> dict[str, Hashable]:
+        if self.segments is None:
+            return {}
+        size = "native" if self.segments.native else "stage"
+        return {"noise": self.segments.noise, "segmentation": self.segments.timing, "segment_size": size}
 
     def network(self) -> Generator:
         """A fresh generator, with weights from torch's global stream."""
@@ -105,7 +110,7 @@ class GeneratorRecipe(Recipe):
 
     def identity(self) -> dict[str, object]:
         identity = super().identity()
-        segments = self.segments and vars(self.segments)
+        segments = self.segments and hashed_fields(Segmentation, vars(self.segments))
         plain = {"strides": list(self.strides), "mask": self.mask.identity(), "segments": segments}
         return {**identity, "parameters": {**identity["parameters"], **plain}}  # type: ignore[dict-item]
 

@@ -80,6 +80,10 @@ class HydraRule(Rule):
     def segmented(self) -> tuple[int, ...]:
         return tuple(range(self.images))
 
+    def identity(self) -> dict[str, object]:
+        """With a version where there is more than one partner: since 2 they are drawn without replacement."""
+        return super().identity() | ({"version": 2} if self.images > 2 else {})
+
     def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
         assert segmentations is not None
         return hydra_mask(segmentations, size, rng)

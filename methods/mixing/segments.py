@@ -9,13 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.base import Dataset
+from methods.base import AsBefore
 from methods.mixing import felzenszwalb
 from methods.mixing.felzenszwalb import segment, segment_all
 
@@ -36,14 +37,17 @@ def segment_batch(images: Tensor, scale: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """How images are segmented. timing: of every augmented image, or once of each image, `precomputed`.
+    """How images are segmented.
 
-    noise: the share of images whose precomputed segmentation is replaced by another image's (HydraMix figure 8).
+    timing: of every augmented image, or once of each image, `precomputed`. native: precomputed at the dataset's size
+    for a generator's training too, instead of at the generator's. noise: the share of images whose precomputed
+    segmentation is replaced by another image's (HydraMix figure 8).
     """
 
     timing: Timing
     scale: int
     noise: float = 0.0
+    native: Annotated[bool, AsBefore(False)] = False
 
     def precompute(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Segment ids of a subset's images, uint8 N×H×W×3 -> N×H×W int16 on their device.

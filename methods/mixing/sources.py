@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.batches import Crops, epoch_order, normalise, to_unit
+from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
 from methods.base import Task
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter
@@ -99,7 +99,8 @@ class SourceBatches:
             return None, None
         if how.timing == "augmented":
             return None, Segmenter(how.scale, self.task.workers)
-        return how.precompute(self.images, self.task.stream("segmentation noise")), None
+        maps = how.precompute(self.task.images if how.native else self.images, self.task.stream("segmentation noise"))
+        return resize_maps(maps, self.recipe.size), None
 
     def _begin(self) -> Callable[[], Sources]:
         """Draws all of a batch; what it returns waits for the segmentations and makes the mask."""
@@ -113,12 +114,13 @@ class SourceBatches:
         return lambda: Sources.draw(images, segmentations(), self.rule, torch.Generator().manual_seed(seed))
 
     def _pick(self) -> Tensor:
-        """Positions N×B: the next of the epoch, and partners uniform over their classes, themselves included."""
+        """Positions N×B: the next of the epoch, and partners of their classes, themselves included."""
         if not len(self._order):
             self._order = epoch_order(len(self.images), self._repeats, self._streams["order"])
         first, self._order = self._order[: self.recipe.batch_size], self._order[self.recipe.batch_size :]
-        n, shape = self.task.samples_per_class, (self.rule.sources - 1, len(first))
-        drawn = self._labels[first] * n + torch.randint(n, shape, generator=self._streams["partners"])
+        n = self.task.samples_per_class
+        places = draw_partners(self.rule.sources - 1, len(first), n, self._streams["partners"])
+        drawn = self._labels[first] * n + places
         return torch.cat([first[None], self._by_class[drawn]])
 
 
@@ -137,6 +139,13 @@ def begin_segmentations(
     assert segmenter is not None
     wait = segmenter.submit(images[needed].flatten(0, 1))
     return lambda: wait().unflatten(0, (len(needed), -1)).transpose(0, 1)
+
+
+def resize_maps(maps: Tensor, size: int) -> Tensor:
+    """Segment ids N×H×W as N×size×size, each of its nearest pixel."""
+    if maps.shape[1] == maps.shape[2] == size:
+        return maps
+    return functional.interpolate(maps[:, None].float(), size=(size, size), mode="nearest")[:, 0].to(maps.dtype)
 
 
 def resize(images: Tensor, size: int) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.batches import Crops, epoch_order, normalise, to_unit
+from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
 
 PAPER = [(32, 4), (96, 12)]
 
@@ -114,3 +114,28 @@ def test_epochs_are_shuffled_over_all_repeats_and_differ():
     assert not torch.equal(first, second)
     assert torch.equal(first, epoch_order(50, 10, generator()))
     assert len(first[:50].unique()) < 50  # one whole pass after the other would have all 50
+
+
+def test_partners_are_drawn_without_replacement_as_random_sample_draws_them():
+    """Four images at 5 per class: the image and 3 partners of its class, itself allowed among them."""
+    partners = draw_partners(3, 40_000, 5, torch.Generator().manual_seed(0))
+    assert partners.shape == (3, 40_000)
+    assert all(len(set(column)) == 3 for column in partners.T[:200].tolist())
+    images = torch.cat([torch.arange(40_000)[None] % 5, partners]).T.tolist()
+    distinct = torch.tensor([len(set(places)) for places in images]).float()
+    assert distinct.mean() == pytest.approx(3.40, abs=0.03)
+    assert (distinct == 4).float().mean() == pytest.approx(0.402, abs=0.01)
+    assert torch.bincount(partners.flatten(), minlength=5).float() / 120_000 == pytest.approx([0.2] * 5, abs=0.005)
+
+
+def test_a_class_with_fewer_images_than_partners_gives_some_of_them_twice():
+    partners = draw_partners(3, 3000, 2, torch.Generator().manual_seed(0))
+    assert partners.shape == (3, 3000)
+    assert torch.bincount(partners.flatten(), minlength=2).float() / 9000 == pytest.approx([0.5] * 2, abs=0.03)
+    assert torch.equal(draw_partners(3, 4, 1, torch.Generator()), torch.zeros(3, 4, dtype=torch.long))
+
+
+def test_one_partner_is_drawn_as_ever():
+    """Records of methods that mix two images keep their bits."""
+    expected = torch.randint(5, (1, 100), generator=torch.Generator().manual_seed(3))
+    assert torch.equal(draw_partners(1, 100, 5, torch.Generator().manual_seed(3)), expected)

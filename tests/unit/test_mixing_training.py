@@ -12,6 +12,7 @@ from torch.nn import functional
 from benchmark.protocol import resolve_budgets
 from datasets.base import DataMissing, get_dataset
 from datasets.batches import normalise, to_bytes, to_unit
+from datasets.registry import BadInput
 from datasets.subset import find_subset
 from methods.base import Task
 from methods.mixing.family import Generated
@@ -253,6 +254,20 @@ def test_noise_replaces_segmentations_by_those_of_other_images():
         assert low <= sum(replaced) <= high
         known = {tuple(one.flatten().tolist()) for one in clean}
         assert all(tuple(one.flatten().tolist()) in known for one in maps)
+
+
+def test_native_segmentations_are_of_the_images_as_they_are_in_both_stages():
+    task = digits()
+    coarse, fine = recipe("hydramix(segment_size=native, generator_size=64)"), recipe("hydramix(generator_size=64)")
+    native = fine.segments.precompute(task.images, task.stream("segmentation noise"))
+    enlarged = SourceBatches(coarse, task)._maps
+    assert torch.equal(enlarged, native.repeat_interleave(2, 1).repeat_interleave(2, 2))
+    assert not torch.equal(enlarged, SourceBatches(fine, task)._maps)
+    assert coarse.identity() != fine.identity()
+    assert "native" not in fine.identity()["parameters"]["segments"]
+    assert coarse.title == "hydramix generator (segment_size=native)"
+    with pytest.raises(BadInput, match="needs segmentation=precomputed"):
+        recipe("hydramix(segment_size=native, segmentation=augmented)")
 
 
 # --- learning
