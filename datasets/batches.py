@@ -66,5 +66,6 @@ def draw_partners(k: int, count: int, per_class: int, rng: torch.Generator) -> T
     Without replacement, as ChimeraMix's code draws them (random.sample); with it where the class has fewer than k.
     """
     if 1 < k <= per_class:
-        return torch.rand(count, per_class, generator=rng).argsort(1)[:, :k].T
+        # stable: how torch orders equal numbers otherwise depends on what the CPU can do
+        return torch.rand(count, per_class, generator=rng).argsort(dim=1, stable=True)[:, :k].T
     return torch.randint(per_class, (k, count), generator=rng)

@@ -13,7 +13,7 @@ from methods.base import Task
 from methods.mixing.composer import mix_images
 from methods.mixing.masks import nearest
 from methods.mixing.networks import Generator
-from methods.mixing.segments import segment_batch
+from methods.mixing.segments import Segmentation, segment_batch
 from methods.mixing.sources import resize
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def compositions(recipe: "GeneratorRecipe", generator: Generator, task: Task) ->
 
 
 def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int, rng: torch.Generator) -> list[Tile]:
-    images = resize(task.images[_pick(task, label, recipe.mask.sources, rng)], recipe.size)
-    maps = segment_batch(images, recipe.segments.scale) if recipe.segments else None
+    originals = task.images[_pick(task, label, recipe.mask.sources, rng)]
+    images = resize(originals, recipe.size)
+    maps = _segment(recipe.segments, originals, images) if recipe.segments else None
     segmented = list(recipe.mask.segmented)
     repeated = None if maps is None else maps[None, segmented].expand(_COMPOSITIONS, -1, -1, -1)
     masks = recipe.mask.draw(_COMPOSITIONS, recipe.size // 4, repeated, rng)
@@ -60,6 +61,10 @@ def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:
     members = (task.labels.cpu() == label).nonzero().flatten()
     order = members[torch.randperm(len(members), generator=rng)]
     return order[torch.arange(count) % len(order)].to(task.device)
+
+
+def _segment(how: Segmentation, originals: Tensor, images: Tensor) -> Tensor:
+    return nearest(segment_batch(originals if how.native else images, how.scale), images.shape[1])
 
 
 def palette(count: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
 from methods.base import Task
+from methods.mixing.masks import nearest
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter
 
@@ -100,7 +101,7 @@ class SourceBatches:
         if how.timing == "augmented":
             return None, Segmenter(how.scale, self.task.workers)
         maps = how.precompute(self.task.images if how.native else self.images, self.task.stream("segmentation noise"))
-        return resize_maps(maps, self.recipe.size), None
+        return nearest(maps, self.recipe.size), None
 
     def _begin(self) -> Callable[[], Sources]:
         """Draws all of a batch; what it returns waits for the segmentations and makes the mask."""
@@ -139,13 +140,6 @@ def begin_segmentations(
     assert segmenter is not None
     wait = segmenter.submit(images[needed].flatten(0, 1))
     return lambda: wait().unflatten(0, (len(needed), -1)).transpose(0, 1)
-
-
-def resize_maps(maps: Tensor, size: int) -> Tensor:
-    """Segment ids N×H×W as N×size×size, each of its nearest pixel."""
-    if maps.shape[1] == maps.shape[2] == size:
-        return maps
-    return functional.interpolate(maps[:, None].float(), size=(size, size), mode="nearest")[:, 0].to(maps.dtype)
 
 
 def resize(images: Tensor, size: int) -> Tensor:

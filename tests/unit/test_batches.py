@@ -1,6 +1,7 @@
-"""Crops and flips against numpy, the scale of pixels, the order of an epoch."""
+"""Crops and flips against numpy, the scale of pixels, the order of an epoch, partners of a class."""
 
 from collections import Counter
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -126,6 +127,19 @@ def test_partners_are_drawn_without_replacement_as_random_sample_draws_them():
     assert distinct.mean() == pytest.approx(3.40, abs=0.03)
     assert (distinct == 4).float().mean() == pytest.approx(0.402, abs=0.01)
     assert torch.bincount(partners.flatten(), minlength=5).float() / 120_000 == pytest.approx([0.2] * 5, abs=0.005)
+
+
+def test_partners_come_in_any_order_alike():
+    orders = Counter(map(tuple, draw_partners(3, 60_000, 5, generator()).T.tolist()))
+    assert set(orders) == set(permutations(range(5), 3))
+    assert min(orders.values()) > 860 and max(orders.values()) < 1140  # 1000 +- 4.5 standard deviations
+
+
+def test_equal_draws_keep_their_order_on_every_cpu():
+    draws = torch.rand(100_000, 50, generator=generator()).numpy()
+    assert (np.diff(np.sort(draws)) == 0).any()
+    expected = draws.argsort(axis=1, kind="stable")
+    assert np.array_equal(draw_partners(50, 100_000, 50, generator()).T.numpy(), expected)
 
 
 def test_a_class_with_fewer_images_than_partners_gives_some_of_them_twice():

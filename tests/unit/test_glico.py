@@ -360,6 +360,13 @@ def test_the_paper_preset_is_that_of_fidelity(name, batch, repeated_to):
     )
 
 
+def test_the_published_fitting_shows_an_image_once_per_epoch():
+    dataset, fifty = get_dataset("cifair10"), replace(digits(5), labels=torch.arange(10).repeat_interleave(5))
+    for text, steps in (("glico", 8080), ("glico(images_per_class=1)", 202)):
+        made = parse_method(text).resolve(dataset, resolve_budgets("paper", dataset)).recipe(dataset)
+        assert Fitting(replace(made, hidden=4), fifty).steps == steps
+
+
 def test_pictures_lead_from_an_image_to_another_of_its_class():
     task, made = digits(), recipe()
     fitted = made.load(fitting().tensors(), torch.device("cpu"))

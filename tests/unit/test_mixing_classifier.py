@@ -28,6 +28,7 @@ from methods.mixing.composer import Composer, rescale
 from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter, segment_batch
+from methods.mixing.sources import SourceBatches
 from methods.registry import format_method, parse_method, registry
 
 TWINS = ["gridmix", "segmix", "nmix"]
@@ -44,11 +45,11 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-def digits(workers: int = 0) -> Task:
+def digits(workers: int = 0, samples_per_class: int = 2) -> Task:
     dataset = get_dataset("digits")
-    indices = find_subset(dataset, 2, 0)
-    images, labels = dataset.train_images(indices), dataset.train_labels()[indices]
-    return Task(torch.from_numpy(images), torch.from_numpy(labels), 10, torch.device("cpu"), 0, 2, workers=workers)
+    indices = find_subset(dataset, samples_per_class, 0)
+    images, labels = torch.from_numpy(dataset.train_images(indices)), dataset.train_labels()[indices]
+    return Task(images, torch.from_numpy(labels), 10, torch.device("cpu"), 0, samples_per_class, workers=workers)
 
 
 def resolved(text: str) -> Method:
@@ -195,6 +196,38 @@ def test_partners_are_of_the_image_s_class_itself_included():
     assert torch.equal(labels, task.labels.expand(30, -1))
     for image in range(20):
         assert set(places[:, image].tolist()) == set((task.labels == task.labels[image]).nonzero().flatten().tolist())
+
+
+def distinct(places: Tensor) -> Tensor:
+    """How many different values each column of N×B has."""
+    return 1 + (places.sort(dim=0).values.diff(dim=0) != 0).sum(0)
+
+
+def numbered(task: Task) -> Task:
+    """Images of 8 pixels whose first channel is their number."""
+    numbers = torch.arange(len(task.images)).byte()[:, None, None, None]
+    return replace(task, images=functional.pad(numbers, (0, 2)).expand(-1, 8, 8, -1).contiguous())
+
+
+def sources_of_the_classifier(task: Task) -> Tensor:
+    batch = batches("baseline", task).make(torch.arange(50).repeat(400))
+    return torch.cat([batch.images[None], batch.partners(3).images])
+
+
+def sources_of_the_generator(task: Task) -> Tensor:
+    digits = get_dataset("digits")
+    made = replace(resolved("hydramix").recipe(digits, digits), size=8, batch_size=20_000, images_per_class=2000)
+    return SourceBatches(made, task).next(1).images
+
+
+@pytest.mark.parametrize("sources", [sources_of_the_classifier, sources_of_the_generator])
+def test_hydramix_draws_its_images_as_chimeramix_s_code_samples(sources):
+    task = numbered(digits(samples_per_class=5))
+    places = to_bytes(sources(task))[:, :, 0, 0, 0].long()
+    assert places.shape == (4, 20_000)
+    assert torch.equal(task.labels[places], task.labels[places[:1]].expand(4, -1))
+    assert float(distinct(places).float().mean()) == pytest.approx(3.40, abs=0.03)
+    assert float((distinct(places) == 4).float().mean()) == pytest.approx(0.402, abs=0.01)
 
 
 def test_a_seed_gives_the_same_composition_on_its_own():
@@ -424,6 +457,19 @@ def test_a_generator_never_sees_a_test_image(monkeypatch):
     known = {image.numpy().tobytes() for image in task.images}
     assert {image.numpy().tobytes() for image in building.batches.images} == known
     method.prepare(task, (artifact.recipe.load(building.tensors(), task.device),)).maps(task)
+
+
+def rule_of(text: str) -> dict[str, object]:
+    (artifact,) = resolved(text).needs(get_dataset("digits"), 2, 0)
+    return artifact.identity["recipe"]["parameters"]["mask"]
+
+
+def test_only_generators_of_several_partners_are_other_ones_than_before():
+    assert rule_of("hydramix") == {"kind": "hydra", "images": 4, "version": 2}
+    assert rule_of("hydramix(images=2)") == {"kind": "hydra", "images": 2}
+    assert rule_of("chimeramix-seg") == {"kind": "pair", "rule": "range", "of": 1}
+    versions = {name: resolved(name).version for name in TWINS + TRAINED}
+    assert versions == {**dict.fromkeys(TWINS + TRAINED, 1), "nmix": 2, "hydramix": 2}
 
 
 # --- keys

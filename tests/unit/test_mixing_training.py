@@ -270,6 +270,18 @@ def test_native_segmentations_are_of_the_images_as_they_are_in_both_stages():
         recipe("hydramix(segment_size=native, segmentation=augmented)")
 
 
+def test_pictures_show_the_segmentations_that_the_training_sees():
+    task, generator = digits(), Generator(active=True, width=4).eval()
+    rows = {
+        size: recipe(f"hydramix(segment_size={size}, generator_size=64, images=2)").picture(generator, task)[0]
+        for size in ("native", "stage")
+    }
+    native, stage = ([tile.image for tile in row if tile.caption.startswith("segments")] for row in rows.values())
+    assert len(native) == len(stage) == 2 and {image.shape for image in native + stage} == {(64, 64, 3)}
+    assert all(np.array_equal(image, image[::2, ::2].repeat(2, 0).repeat(2, 1)) for image in native)
+    assert not all(np.array_equal(image, image[::2, ::2].repeat(2, 0).repeat(2, 1)) for image in stage)
+
+
 # --- learning
 
 
