@@ -25,7 +25,8 @@ class Protocol(Config):
 
     network: wrn-<depth>-<width>, timm/<name> or torchvision/<name>; dropout: of wrn alone.
     images_per_class: an epoch shows every image max(images_per_class // samples_per_class, 1) times.
-    padding: pixels by which a crop may leave the image. precision: `auto` is bf16 where the hardware has it.
+    padding: pixels by which a crop may leave the image. precision: `auto` is bf16 where the hardware has it, else
+    fp32, on CPUs and GPUs alike; ChimeraMix's code has fp16 on its GPUs, which auto never takes.
     schedule: of learning_rate, which is the highest; `onecycle` also lets momentum dip (benchmark/schedule.py).
     """
 

@@ -13,8 +13,12 @@ class HydraMix(Generated, HydraMixing):
 
     There is no public code; the defaults follow the paper (FIDELITY section 9): active decoder blocks, a first
     discriminator stride of 1, the reconstruction averaged over the images, the perceptual loss on two of them,
-    added up. Not in the paper and taken from ChimeraMix's code: no weight decay (the paper lists 0.0005), the
-    generator's size of 64 pixels, partners drawn without replacement (version 1: with).
+    added up. What the paper leaves open is taken from ChimeraMix's code: the generator's size of 64 pixels, its width
+    of 64, two down-samplings and batches of 64 (8 on STL-10), three levels of the Laplacian pyramid, 30 / n repeats
+    on STL-10, partners drawn without replacement (version 1: with). Two things follow that code against the text: no
+    weight decay (table 10: 0.0005), and a first discriminator block without normalisation (section 3.4 has one in
+    every block). Our own: the discriminator learns from the fakes of the generator's step (d_fakes=reuse), where that
+    code draws new ones and the paper says nothing.
     """
 
     version = 2

@@ -26,6 +26,10 @@ class SuperMix(Method):
     a batch is, with probability p_gen, drawn uniformly from the mixed set and goes through the run's augmentation,
     with the teacher's first class for its label. The cross-entropy variant, without distillation.
 
+    The order is mix, label, augment. The published code flips images at random before it mixes them, has its teacher
+    label each mixture anew in every step, after crop and flip, and each of its steps adds the losses of a batch of
+    either kind, where half of ours have mixed images only.
+
     alpha: of the Dirichlet weights of the classes. mask_size: cells along a side; blur: of the gradient, in cells;
     sparsity: weight of the masks' indecision. max_iter: updates of a batch's masks; it ends sooner when no more than
     the share `tolerance` of its samples is undone, and undone samples are dropped. per_image: mixed images for each

@@ -30,7 +30,10 @@ def keep_freed_memory() -> None:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """What `auto` becomes: bf16 where the hardware multiplies it natively, else fp32."""
+    """What `auto` becomes: bf16 where the hardware multiplies it natively, else fp32.
+
+    A GPU older than NVIDIA's Ampere thus works in fp32; ChimeraMix's code trains in fp16 on all of them.
+    """
     if precision != "auto":
         return precision
     native = torch.cuda.is_bf16_supported(False) if device.type == "cuda" else _cpu_has_bf16()

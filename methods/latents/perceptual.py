@@ -29,7 +29,10 @@ def make_distance(perceptual: Perceptual, device: torch.device) -> Distance:
 class VggDistance:
     """The L1 distances of VGG16's features, each a mean: three levels up to 64 pixels.
 
-    Beyond, as published: five levels, and four of the images averaged to a quarter, with the pixels of those.
+    Beyond, as published: five levels, and four of the images averaged to a quarter, with the pixels of those. All
+    levels are compared behind their ReLU. The published code takes the convolutions before (its layers 2, 7, 12 and
+    21), which the ReLUs behind them change in place, except the deepest of three or four, where it stops: that one
+    is compared with its negative values.
     """
 
     def __init__(self, features: nn.Sequential):

@@ -90,8 +90,10 @@ class GridMixing(Mixing):
 @dataclass(frozen=True)
 class _Segmenting(Mixing):
     """segmentation: of every augmented image, as ChimeraMix's code does, or precomputed once of each image, as
-    HydraMix section 4.1 says; then it is cropped and flipped along. segment_scale: by default 60, and 400 for
-    images of more than 64 pixels. segment_size: by stage, a generator's training segments images at generator_size and
+    HydraMix section 4.1 says; then it is cropped and flipped along, but does not follow what a +augmentation does to
+    the image before: it no longer fits where that shears, moves or turns it, which AutoAugment does to about 17% of
+    all images and TrivialAugment to 36%. segment_scale: by default 60, and 400 for images of more than 64 pixels.
+    segment_size: by stage, a generator's training segments images at generator_size and
     a classifier's at the dataset's size, as in ChimeraMix's code (FIDELITY fact 3): on ciFAIR the classifier's masks
     are coarser. native: both at the dataset's size, for precomputed segmentations."""
 
@@ -135,6 +137,9 @@ class SegmentMixing(_Segmenting):
 class HydraMixing(_Segmenting):
     """Several images that overwrite each other segment by segment (HydraMix section 3.2).
 
+    images: how many, the batch's own first. The others come from its class without replacement, itself allowed, as
+    ChimeraMix's code samples them: with 5 images in a class, 4 are 3.4 different ones on average. The paper does not
+    say.
     noise: the share of images whose segmentation is replaced by that of another, random image of the subset
     (section 4.8.4). The paper speaks of the masks of the method, not of a stage: here each image's precomputed
     segmentation is replaced once, with this probability, for the generator's training and the classifier's alike.
@@ -166,7 +171,8 @@ class Generated(Mixing):
     table 9). What the preset spends on a generator (None here: width of its first layer, epochs, batch_size,
     images_per_class, learning_rate) is then what it spends on that dataset, and where generator_size and
     segment_scale have the classifier's dataset's defaults, the generator is trained at its own dataset's. On images
-    of more than 64 pixels, images_per_class is 30 at the paper's preset as in ChimeraMix's code; its paper has 120.
+    of more than 64 pixels, images_per_class is 30 at the paper's preset as in ChimeraMix's code; its paper has 120,
+    HydraMix's no number.
     blocks: residual blocks, of which the share mixing_point lies before the mixing. decoder_blocks: ChimeraMix's
     code evaluates the decoder's blocks and drops the result (bypassed); both papers describe them as active.
     strides: of the discriminator. weight_decay: Adam's; 0 in ChimeraMix's code, 0.0005 in both papers.

@@ -91,8 +91,8 @@ class Discriminator(nn.Sequential):
     """Images B×3×H×W -> the probability that each patch is real, B×1×h×w; h = H/16 at four strides of 2.
 
     strides: of the four blocks: (2, 2, 2, 2) in ChimeraMix's code, (1, 2, 2, 2) in HydraMix section 3.4,
-    (1, 1, 1, 1) in ChimeraMix's supplement. The first block is not normalised, as in the code; the papers
-    name no exception. At four strides of 2, H and W are at least 32.
+    (1, 1, 1, 1) in ChimeraMix's supplement. The first block is not normalised, as in the code; both papers
+    (HydraMix section 3.4) have a normalisation in all four. At four strides of 2, H and W are at least 32.
     """
 
     def __init__(self, width: int = 64, *, strides: tuple[int, int, int, int]) -> None:

@@ -1,4 +1,4 @@
-"""Presets: the paper's to the digit, errors that name file and line."""
+"""Presets: the papers' hyperparameters, errors that name file and line."""
 
 import pytest
 
