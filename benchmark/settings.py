@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 
 from benchmark.protocol import Protocol
 from datasets.registry import BadInput, canonical, unknown
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 from methods.registry import make_method, parse_value, registry
 
 

@@ -14,7 +14,8 @@ from benchmark.selection import STUDIES, Selection
 from benchmark.settings import Settings
 from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 from methods.registry import format_method, parse_method
 from results.outline import ParameterAxis
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from datasets.registry import BadInput, Registry, split_outside, unknown
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 
 registry: Registry[type[Method]] = Registry("method", "methods", "hydrabench.methods")
 M = TypeVar("M", bound=type[Method])

@@ -11,7 +11,8 @@ import pytest
 from benchmark.run import Run
 from benchmark.selection import Selection
 from benchmark.study import load_grid
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 from methods.glico import Glico
 from methods.mixing.family import Generated
 from methods.supermix import SuperMix

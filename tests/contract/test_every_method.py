@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from benchmark.execute import execute
-from methods.base import Batch, Composition, Method, Task
+from methods.base import Method
+from methods.compose import Composition
 from methods.registry import parse_method, registry
+from methods.task import Batch, Task
 from results.records import read_record
 
 AVAILABLE = [name for name, cls in registry.entries().items() if cls.available]
