@@ -1,110 +1,79 @@
 """Methods around a method: ready for training, or behind an automatic augmentation."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets.base import Dataset
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.task import Batch, Task
 
-if TYPE_CHECKING:
-    from methods.artifacts import Artifact
-
 
 @dataclass(frozen=True)
-class Prepared(Method):
-    """What `prepare` gives where a method needs more than its parameters; it goes by that method's name."""
+class Forwarding(Method):
+    """A method around another one: every hook and every other public name of it, but for what a subclass defines.
+
+    What gives a method gives one around the inner method's answer.
+    """
 
     method: Method
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return self.method.name
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        return replace(self, method=self.method.resolve(dataset, budgets))
 
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        return self.method.label
+    def fill(self, values: Mapping[str, object]) -> Self:
+        return replace(self, method=self.method.fill(values))
+
+    def prepare(self, task: Task, made: tuple[object, ...]) -> Method:
+        return replace(self, method=self.method.prepare(task, made))
+
+
+for _name in {*vars(Method), *Method.__annotations__} - {*vars(Forwarding)}:
+    if not _name.startswith("_"):
+        setattr(Forwarding, _name, property(attrgetter(f"method.{_name}")))
 
 
 @dataclass(frozen=True)
-class Composition(Method):
+class Prepared(Forwarding):
+    """What `prepare` gives where a method needs more than its parameters; it overrides the hooks that need it."""
+
+    def begin(self, batch: Batch, rng: torch.Generator) -> Callable[[], Batch]:
+        """By its own `mix` where it has one: the method's `begin` would call the method's."""
+        mixes = type(self).mix is not Forwarding.mix
+        return Method.begin(self, batch, rng) if mixes else self.method.begin(batch, rng)
+
+
+@dataclass(frozen=True)
+class Composition(Forwarding):
     """A method behind an automatic augmentation: `mixup+autoaugment`."""
 
-    base: Method
     augmentation: Method
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return f"{self.base.name}+{self.augmentation.name}"
+        return f"{self.method.name}+{self.augmentation.name}"
 
     @property
     def label(self) -> str:  # type: ignore[override]
-        return f"{self.base.label} + {self.augmentation.label}"
+        return f"{self.method.label} + {self.augmentation.label}"
 
     @property
     def source(self) -> str:  # type: ignore[override]
-        return f"{self.base.source}; {self.augmentation.source}"
+        return f"{self.method.source}; {self.augmentation.source}"
 
     @property
     def available(self) -> bool:  # type: ignore[override]
-        return self.base.available and self.augmentation.available
+        return self.method.available and self.augmentation.available
 
-    @property
-    def lookahead(self) -> int:  # type: ignore[override]
-        return self.base.lookahead
-
-    @property
-    def remark(self) -> str:  # type: ignore[override]
-        return self.base.remark
-
-    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> "Composition":
-        return Composition(self.base.resolve(dataset, budgets), self.augmentation.resolve(dataset, budgets))
-
-    def protocol(self, images: int, budgets: Budgets = NO_BUDGETS) -> dict[str, object]:
-        return self.base.protocol(images, budgets)
-
-    def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> "tuple[Artifact, ...]":
-        return self.base.needs(dataset, samples_per_class, seed)
-
-    def learns_from(self, teacher: "Artifact") -> "tuple[Artifact, ...]":
-        return self.base.learns_from(teacher)
-
-    def prepare(self, task: Task, made: tuple[object, ...]) -> "Composition":
-        return replace(self, base=self.base.prepare(task, made))
-
-    def maps(self, task: Task) -> Tensor | None:
-        return self.base.maps(task)
-
-    def classifier_input(self, image_size: int) -> tuple[int, int]:
-        return self.base.classifier_input(image_size)
-
-    def network(self, classifier: nn.Module) -> nn.Module:
-        return self.base.network(classifier)
-
-    def undecayed(self, network: nn.Module) -> Iterable[nn.Parameter]:
-        return self.base.undecayed(network)
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        return replace(super().resolve(dataset, budgets), augmentation=self.augmentation.resolve(dataset, budgets))
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return self.augmentation.transform(images, rng)
 
-    def erase(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return self.base.erase(images, rng)
-
-    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return self.base.augment(images, rng)
-
-    def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
-        return self.base.mix(batch, rng)
-
-    def begin(self, batch: Batch, rng: torch.Generator) -> Callable[[], Batch]:
-        return self.base.begin(batch, rng)
-
-    def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return self.base.criterion(logits, targets)
-
     def identity(self) -> dict[str, object]:
-        return {**self.base.identity(), "automatic": self.augmentation.identity()}
+        return {**self.method.identity(), "automatic": self.augmentation.identity()}
