@@ -25,10 +25,11 @@ from datasets.base import Dataset
 from datasets.batches import draw_partners, normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from methods.base import Method, Task, Views
+from methods.base import Method
 from methods.mixing.family import Composer, Mixing
 from methods.registry import format_method
 from methods.streams import derive, stream
+from methods.task import Task, Views
 from results.files import write_atomically
 
 

@@ -19,7 +19,7 @@ from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.loop import Interrupted
 from datasets.subset import find_subset, subset_hash
 from methods.artifacts import Building, Tile
-from methods.base import Task
+from methods.task import Task
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
 from results.files import write_atomically
 from results.locks import LockHeld

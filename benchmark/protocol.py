@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from benchmark.config import Config, load_named
 from datasets.base import Dataset, named_datasets, registry
 from datasets.registry import BadInput, unknown
-from methods.base import AsBefore, Method, hashed_fields
+from methods.base import Method
+from methods.identity import AsBefore, hashed_fields
 
 PRESETS = Path(__file__).parent / "presets"
 _LARGE = 64  # pixels; wider images get the preset's `large` protocol

@@ -1,11 +1,12 @@
 """--set protocol.field=value and --set METHOD.field=value."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from benchmark.protocol import Protocol
 from datasets.registry import BadInput, canonical, unknown
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 from methods.registry import make_method, parse_value, registry
 
 
@@ -21,9 +22,7 @@ class Settings:
     def apply_to_method(self, method: Method) -> Method:
         """`method` with the overrides that name it, also inside a composition."""
         if isinstance(method, Composition):
-            return replace(
-                method, base=self.apply_to_method(method.base), augmentation=self.apply_to_method(method.augmentation)
-            )
+            return Composition(self.apply_to_method(method.method), self.apply_to_method(method.augmentation))
         changes = self._methods.get(method.name)
         return make_method(type(method), method.parameters() | changes) if changes else method
 
@@ -56,4 +55,4 @@ def _known(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def _parts(method: Method) -> list[Method]:
-    return [method.base, method.augmentation] if isinstance(method, Composition) else [method]
+    return [method.method, method.augmentation] if isinstance(method, Composition) else [method]

@@ -14,7 +14,7 @@ from benchmark.selection import STUDIES, Selection
 from benchmark.settings import Settings
 from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
-from methods.base import Composition, Method
+from methods.base import Method
 from methods.registry import format_method, parse_method
 from results.outline import ParameterAxis
 
@@ -84,8 +84,7 @@ class Cell:
     @property
     def parameters(self) -> dict[str, float]:
         """The method's parameters that are numbers, as the row has them; not those of an augmentation behind it."""
-        method = self.method.base if isinstance(self.method, Composition) else self.method
-        numbers = ((n, v) for n, v in method.parameters().items() if isinstance(v, (int, float)))
+        numbers = ((n, v) for n, v in self.method.parameters().items() if isinstance(v, (int, float)))
         return {name: value for name, value in numbers if not isinstance(value, bool)}
 
 

@@ -7,7 +7,7 @@ import torch
 
 from benchmark.protocol import load_preset, usable_cores
 from datasets.base import Dataset
-from methods.base import Task
+from methods.task import Task
 
 _MOST_HELPERS = 4  # processes that segment images ahead of a training
 

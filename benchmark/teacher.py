@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from benchmark.protocol import Protocol
 from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe
-from methods.base import Method, Task
+from methods.base import Method
 from methods.baseline import Baseline
+from methods.task import Task
 
 if TYPE_CHECKING:
     from benchmark.training.loop import Teaching

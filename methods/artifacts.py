@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from datasets.base import Dataset
-from methods.base import Task, hashed_fields
 from methods.history import LossHistory
+from methods.identity import hashed_fields
+from methods.task import Task
 
 
 class Building(Protocol):

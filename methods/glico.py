@@ -6,7 +6,8 @@ from pydantic import Field
 from datasets.base import Dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, AsBefore, Budgets, Method, Task
+from methods.base import NO_BUDGETS, Budgets, Method
+from methods.identity import AsBefore
 from methods.latents.interpolating import Interpolating, Neighbours
 from methods.latents.networks import LoopForm
 from methods.latents.perceptual import Perceptual
@@ -14,6 +15,7 @@ from methods.latents.recipe import Fitted, LatentRecipe
 from methods.latents.slerp import Axis
 from methods.ranges import Amount, Positive, Share
 from methods.registry import register
+from methods.task import Task
 
 
 @register("glico", label="GLICO", source="Azuri & Weinshall, 2021")

@@ -5,8 +5,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from methods.base import Batch, Method
+from methods.base import Method
 from methods.registry import register
+from methods.task import Batch
 
 
 def blend(batch: Batch, weights: list[float], rng: torch.Generator) -> Batch:

@@ -9,7 +9,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from datasets.registry import BadInput, Registry, split_outside, unknown
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 
 registry: Registry[type[Method]] = Registry("method", "methods", "hydrabench.methods")
 M = TypeVar("M", bound=type[Method])
@@ -48,7 +49,7 @@ def parse_method(text: str) -> Method:
 def format_method(method: Method) -> str:
     """The text that parses to `method`, with the parameters that differ from their defaults."""
     if isinstance(method, Composition):
-        return f"{format_method(method.base)}+{format_method(method.augmentation)}"
+        return f"{format_method(method.method)}+{format_method(method.augmentation)}"
     changed = [
         f"{f.name}={_show(getattr(method, f.name))}" for f in fields(method) if getattr(method, f.name) != f.default
     ]
@@ -58,7 +59,7 @@ def format_method(method: Method) -> str:
 def label_method(method: Method) -> str:
     """A method's label, each part followed by the parameters that differ from their defaults."""
     if isinstance(method, Composition):
-        return f"{label_method(method.base)} + {label_method(method.augmentation)}"
+        return f"{label_method(method.method)} + {label_method(method.augmentation)}"
     changed = format_method(method).removeprefix(method.name)
     return f"{method.label} {changed}" if changed else method.label
 

@@ -8,11 +8,13 @@ from torch.nn import functional
 
 from datasets.base import Dataset
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, Batch, Budgets, Method, Prepared, Task
+from methods.base import NO_BUDGETS, Budgets, Method
+from methods.compose import Prepared
 from methods.mixtures.building import MixedSet
 from methods.mixtures.recipe import MixedSetRecipe
 from methods.ranges import Amount, Positive, Share
 from methods.registry import register
+from methods.task import Batch, Task
 
 
 @register("supermix", label="SuperMix", source="Dabouei et al., 2021")

@@ -11,7 +11,8 @@ import pytest
 from benchmark.run import Run
 from benchmark.selection import Selection
 from benchmark.study import load_grid
-from methods.base import Composition, Method
+from methods.base import Method
+from methods.compose import Composition
 from methods.glico import Glico
 from methods.mixing.family import Generated
 from methods.supermix import SuperMix
@@ -26,7 +27,7 @@ def shorten(method: Method) -> Method:
     """The method with what it trains first, where there is any, narrow and of two steps of five images."""
     short = {"epochs": 1, "batch_size": 5, "images_per_class": 1}
     if isinstance(method, Composition):
-        return replace(method, base=shorten(method.base))
+        return replace(method, method=shorten(method.method))
     if isinstance(method, Glico):
         return replace(method, hidden=8, **short)
     if isinstance(method, Generated):

@@ -11,7 +11,8 @@ from torch.nn import functional
 from benchmark.protocol import Protocol
 from benchmark.training.seeding import Streams
 from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
-from methods.base import Batch, Method, Task, Views
+from methods.base import Method
+from methods.task import Batch, Task, Views
 
 
 class _Begun(NamedTuple):

@@ -14,8 +14,9 @@ from benchmark.training.nets import build_network
 from benchmark.training.schedule import Rates, rates
 from benchmark.training.seeding import Streams, global_state, restore_global_state
 from benchmark.training.step import Update
-from methods.base import Method, Task
+from methods.base import Method
 from methods.history import LossHistory
+from methods.task import Task
 
 _REPORT_SECONDS = 1.0
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from benchmark.protocol import Protocol
 from benchmark.training.schedule import Rates
-from methods.base import Batch
 from methods.precision import autocast
+from methods.task import Batch
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 

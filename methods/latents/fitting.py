@@ -8,11 +8,11 @@ from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer
 
 from datasets.batches import epoch_order, normalise, to_unit
-from methods.base import Task
 from methods.history import LossHistory
 from methods.latents.networks import LATENT, draw_noise, loop_classifier
 from methods.latents.perceptual import make_distance
 from methods.streams import derive
+from methods.task import Task
 
 if TYPE_CHECKING:
     from methods.latents.recipe import LatentRecipe

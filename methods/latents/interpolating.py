@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from methods.base import Batch, Prepared, Task
+from methods.compose import Prepared
 from methods.latents.networks import draw_noise
 from methods.latents.slerp import slerp
+from methods.task import Batch, Task
 
 if TYPE_CHECKING:
     from methods.glico import Glico

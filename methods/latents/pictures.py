@@ -6,10 +6,10 @@ import torch
 
 from datasets.batches import to_bytes
 from methods.artifacts import Tile
-from methods.base import Task
 from methods.latents.interpolating import SHARES, Neighbours
 from methods.latents.networks import draw_noise
 from methods.latents.slerp import slerp
+from methods.task import Task
 
 if TYPE_CHECKING:
     from methods.latents.recipe import Fitted

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from methods.artifacts import Recipe, Tile
-from methods.base import AsBefore, Task
 from methods.flops import flops_counted
+from methods.identity import AsBefore
 from methods.latents.fitting import Fitting
 from methods.latents.networks import LATENT, NOISE, LatentGenerator, LoopForm, loop_classifier
 from methods.latents.perceptual import Perceptual
+from methods.task import Task
 
 _BACKWARD = 3  # a step costs three forward passes
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.base import Batch, Prepared, Task, Views
+from methods.compose import Prepared
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
 from methods.mixing.segments import Segmenter
 from methods.mixing.sources import LOOKAHEAD, begin_segmentations
+from methods.task import Batch, Task, Views
 
 if TYPE_CHECKING:
     from methods.mixing.family import Mixing

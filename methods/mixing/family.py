@@ -9,13 +9,15 @@ from pydantic import Field
 from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, AsBefore, Budgets, Method, Task
+from methods.base import NO_BUDGETS, Budgets, Method
+from methods.identity import AsBefore
 from methods.mixing.composer import Composer
 from methods.mixing.networks import Generator
 from methods.mixing.recipe import GeneratorRecipe, Strides
 from methods.mixing.rules import GridRule, HydraRule, PairRule, RangeRule, Rule
 from methods.mixing.segments import Segmentation, Segmenter, Timing, default_scale
 from methods.ranges import Amount, Positive, Share
+from methods.task import Task
 
 __all__ = ["Composer", "Generated", "GridMixing", "HydraMixing", "Mixing", "SegmentMixing"]
 

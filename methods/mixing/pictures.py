@@ -9,12 +9,12 @@ from torch import Tensor
 
 from datasets.batches import normalise, to_bytes, to_unit
 from methods.artifacts import Tile
-from methods.base import Task
 from methods.mixing.composer import mix_images
 from methods.mixing.masks import nearest
 from methods.mixing.networks import Generator
 from methods.mixing.segments import Segmentation, segment_batch
 from methods.mixing.sources import resize
+from methods.task import Task
 
 if TYPE_CHECKING:
     from methods.mixing.recipe import GeneratorRecipe

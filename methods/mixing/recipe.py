@@ -10,12 +10,13 @@ from torch import Tensor
 
 from datasets.base import get_dataset
 from methods.artifacts import Recipe, Tile
-from methods.base import Task, hashed_fields
 from methods.flops import flops_counted
+from methods.identity import hashed_fields
 from methods.mixing.networks import Discriminator, Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmentation
 from methods.mixing.training import GeneratorTraining
+from methods.task import Task
 
 Stride = Literal[1, 2]
 Strides = tuple[Stride, Stride, Stride, Stride]

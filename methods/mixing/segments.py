@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from datasets.base import Dataset
-from methods.base import AsBefore
+from methods.identity import AsBefore
 from methods.mixing import felzenszwalb
 from methods.mixing.felzenszwalb import segment, segment_all
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
-from methods.base import Task
 from methods.mixing.masks import nearest
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter
+from methods.task import Task
 
 if TYPE_CHECKING:
     from methods.mixing.recipe import GeneratorRecipe

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from methods.base import Task
 from methods.history import LossHistory
 from methods.mixing.losses import adversarial_loss, discriminator_loss, laplacian_loss, reconstruction_loss
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Discriminator
 from methods.mixing.sources import SourceBatches, Sources
 from methods.streams import derive
+from methods.task import Task
 
 if TYPE_CHECKING:
     from methods.mixing.recipe import GeneratorRecipe

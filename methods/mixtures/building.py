@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from datasets.batches import normalise, to_bytes, to_unit
-from methods.base import Task
 from methods.history import LossHistory
 from methods.mixtures.masks import blend, descend, divergence, indecision, raise_masks, reached
+from methods.task import Task
 
 if TYPE_CHECKING:
     from methods.mixtures.recipe import MixedSetRecipe

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from methods.artifacts import Tile
-from methods.base import Task
 from methods.mixing.pictures import frame, palette
 from methods.mixtures.building import MixedSet
 from methods.mixtures.masks import raise_masks
+from methods.task import Task
 
 _ROWS = 6
 

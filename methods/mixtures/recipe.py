@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe, Tile
-from methods.base import Task
 from methods.mixtures.building import MixedSet, MixedSetBuilding
+from methods.task import Task
 
 _LOOKS = 50  # at samples for each that is kept: about as many as at the quick preset; for estimates
 

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from benchmark.execute import execute
-from methods.base import Batch, Composition, Method, Task
+from methods.base import Method
+from methods.compose import Composition, Prepared
 from methods.registry import parse_method, registry
+from methods.task import Batch, Task
 from results.records import read_record
 
 AVAILABLE = [name for name, cls in registry.entries().items() if cls.available]
@@ -105,3 +107,11 @@ def test_a_composition_passes_every_hook_on(store, make_run, monkeypatch):
     composed = Composition(EveryHook(), parse_method("trivialaugment"))
     assert execute(replace(make_run(size=1, batch_size=10), method=composed), store).state == "done"
     assert noted == ["network", *["erase", "augment", "mix", "criterion"] * 2]
+
+
+def test_a_prepared_method_passes_every_hook_on(store, make_run, monkeypatch):
+    noted = []
+    monkeypatch.setattr(EveryHook, "_note", lambda self, name: noted.append(name))
+    monkeypatch.setattr(EveryHook, "prepare", lambda self, task, made: Prepared(self))
+    assert execute(replace(make_run(size=1, batch_size=10), method=EveryHook()), store).state == "done"
+    assert noted == ["network", *["transform", "erase", "augment", "mix", "criterion"] * 2]

@@ -20,9 +20,10 @@ from benchmark.stop import StopRequest
 from benchmark.study import Grid, load_study
 from datasets.base import get_dataset
 from methods.artifacts import Artifact, Recipe, Tile
-from methods.base import Method, Task
+from methods.base import Method
 from methods.history import LossHistory
 from methods.streams import derive
+from methods.task import Task
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS, read_artifact
 from results.files import FAILURE, read_json
 from results.locks import Lock

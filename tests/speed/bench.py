@@ -26,10 +26,11 @@ from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.base import DataMissing, Dataset, get_dataset
 from methods.artifacts import Artifact
-from methods.base import Method, Task
+from methods.base import Method
 from methods.flops import flops_counted
 from methods.mixtures.building import MixedSetBuilding
 from methods.registry import parse_method
+from methods.task import Task
 
 PUBLISHED_MATMUL = 798e9  # FLOP/s of the machine on which the papers' code was measured
 PUBLISHED_TRAIN, PUBLISHED_EVAL = 58.6, 247.0  # images/s there; it evaluates 200 times per run

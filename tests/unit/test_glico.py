@@ -16,7 +16,7 @@ from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from methods.base import Method, Task
+from methods.base import Method
 from methods.glico import Glico
 from methods.latents.fitting import Fitting
 from methods.latents.interpolating import SHARES, Interpolating, Neighbours
@@ -26,6 +26,7 @@ from methods.latents.recipe import LatentRecipe
 from methods.latents.slerp import slerp
 from methods.mixing.losses import laplacian_loss
 from methods.registry import parse_method
+from methods.task import Task
 
 TINY = {"hidden": 16, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3, "latent_rate": 1e-2}
 

@@ -14,9 +14,12 @@ from torch.nn import functional
 
 from datasets.base import get_dataset
 from datasets.registry import BadInput
-from methods.base import AsBefore, Batch, Composition, Method
+from methods.base import Method
+from methods.compose import Composition
+from methods.identity import AsBefore
 from methods.mixup import draw_dirichlet
 from methods.registry import format_method, parse_method, register, registry
+from methods.task import Batch
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -23,13 +23,15 @@ from datasets.base import get_dataset
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from methods.base import Batch, Method, Task, Views, hashed_fields
+from methods.base import Method
+from methods.identity import hashed_fields
 from methods.mixing.composer import Composer, rescale
 from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter, segment_batch
 from methods.mixing.sources import SourceBatches
 from methods.registry import format_method, parse_method, registry
+from methods.task import Batch, Task, Views
 
 TWINS = ["gridmix", "segmix", "nmix"]
 TRAINED = ["chimeramix-grid", "chimeramix-seg", "hydramix"]

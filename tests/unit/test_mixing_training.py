@@ -14,7 +14,6 @@ from datasets.base import DataMissing, get_dataset
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from methods.base import Task
 from methods.mixing.family import Generated
 from methods.mixing.losses import laplacian_loss
 from methods.mixing.masks import mix_features
@@ -25,6 +24,7 @@ from methods.mixing.segments import Segmentation, segment_batch
 from methods.mixing.sources import SourceBatches, Sources, resize
 from methods.mixing.training import Adversaries, GeneratorTraining
 from methods.registry import parse_method
+from methods.task import Task
 
 TINY = {"generator": {"width": 4, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3}}
 AUGMENTED = "chimeramix-seg(generator_size=32)"

@@ -16,11 +16,13 @@ from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
 from datasets.subset import find_subset
-from methods.base import Composition, Method, Task
+from methods.base import Method
+from methods.compose import Composition
 from methods.mixtures.building import MixedSet, MixedSetBuilding
 from methods.mixtures.masks import blend, blur, descend, divergence, indecision, raise_masks, reached
 from methods.mixtures.recipe import MixedSetRecipe
 from methods.registry import parse_method
+from methods.task import Task
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,11 @@ from torch import nn
 from torch.nn import functional
 
 from methods.artifacts import Artifact, Recipe
-from methods.base import Method, Task
+from methods.base import Method
 from methods.history import LossHistory
 from methods.registry import register
 from methods.streams import derive
+from methods.task import Task
 
 
 def dawdle() -> None:
