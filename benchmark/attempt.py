@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
+from benchmark.checkout import code_state
 from benchmark.job import Job, Options, Outcome, Receipt, logger, record_failure
 from benchmark.stop import StopRequest
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
@@ -87,8 +88,9 @@ class Attempt:
         self.lock.verify()
 
     def warnings(self) -> list[str]:
-        notes = {self.options.note} if self.options.note else set()
-        return sorted({str(warning.message) for warning in self.caught} | notes)
+        """What the job's record must say: warnings so far, and what is to be known of the code."""
+        of_code = code_state().warnings(self.options.submitted)
+        return sorted({str(warning.message) for warning in self.caught} | set(of_code))
 
     def _report(self, step: int, steps: int, losses: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not end a healthy run for a progress bar's sake

@@ -5,20 +5,18 @@ and the selection alone, so it is kept between commands beside the user's caches
 """
 
 import hashlib
-import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from benchmark.checkout import code_version
 from benchmark.selection import Selection
 from results.cache import caches, recall_bytes, remember_bytes
-from results.files import CHECKOUT
 from results.index import Records
 from results.outline import CellSpec, Outline, average_specs
 from results.stores import Stores
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from benchmark.study import Cell, Grid
 
 _KEPT = 200  # outlines in the cache
-_CODE = ("benchmark/**/*.py", "benchmark/**/*.yaml", "datasets/**/*.py", "methods/**/*.py", "results/*.py")
 
 
 @dataclass(frozen=True)
@@ -168,16 +165,3 @@ def _has_images_of_its_own(dataset: str) -> bool:
 def _forget_the_oldest(folder: Path) -> None:
     for path in sorted(folder.glob("outline-*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         path.unlink()
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """A hash of everything in the checkout that decides what a study's runs are and what their keys are."""
-    digest = hashlib.sha256(platform.python_version().encode())
-    for path in _sources():
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _sources() -> Iterator[Path]:
-    return (path for pattern in _CODE for path in sorted(CHECKOUT.glob(pattern)))

@@ -210,7 +210,7 @@ def _versions(records: Iterable[Record]) -> list[tuple[str, str, int]]:
     found: Counter[tuple[str, str]] = Counter()
     for record in records:
         here = record.environment
-        commit = f"{here.commit}{' with changes' if here.dirty else ''}"
+        commit = f"{here.commit or 'unknown'}{' with changes' if here.dirty else ''}"
         found.update({("commit", commit): 1, **{item: 1 for item in here.versions.items()}})
     return [(name, version, count) for (name, version), count in sorted(found.items())]
 
