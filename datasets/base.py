@@ -21,6 +21,10 @@ class DataCorrupt(BadInput):
     """A file is not what it must be: wrong checksum, unreadable, or impossible content."""
 
 
+class DataChanged(BadInput):
+    """A file is not the one that a dataset's identity was taken from; the message names it."""
+
+
 class Images(NamedTuple):
     """uint8 images N×H×W×C with N integer labels."""
 
@@ -64,7 +68,13 @@ class Dataset:
         return self.label
 
     def __reduce__(self) -> tuple[object, ...]:
-        return get_dataset, (self.text,)  # a worker process gets the name and reads its own images
+        return _arrive, (self.text,)  # a worker process gets the name and reads its own images
+
+    def refresh(self) -> None:
+        """Looks again at files that can be replaced: `identity` and all images are of those that are there now.
+
+        Raises DataMissing or DataCorrupt where they are no dataset any more.
+        """
 
     def identity(self) -> dict[str, object]:
         """What of the dataset enters a run's key."""
@@ -117,6 +127,21 @@ class Dataset:
         """Downloads what is missing and checks it; nothing to do for data that come with a package."""
 
 
+class Gone(Dataset):
+    """A dataset that one process had and another cannot open: whoever looks at it is told why."""
+
+    def __init__(self, text: str, error: BadInput):
+        self.name = text.partition(":")[0]  # type: ignore[misc]
+        self._text, self._error = text, error
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def refresh(self) -> None:
+        raise self._error
+
+
 registry: Registry[type[Dataset]] = Registry("dataset", "datasets", "hydrabench.datasets")
 D = TypeVar("D", bound=type[Dataset])
 
@@ -141,6 +166,14 @@ def get_dataset(text: str) -> Dataset:
     if colon and name != "folder":
         raise BadInput(f"dataset '{name}' takes no ':{argument}'; only folder:PATH does")
     return _make_dataset(name, argument, os.environ.get("HYDRABENCH_BUNDLE"))
+
+
+def _arrive(text: str) -> Dataset:
+    """A dataset out of a pickle: what cannot be opened fails the job that needs it, not the reading of many jobs."""
+    try:
+        return get_dataset(text)
+    except BadInput as error:
+        return Gone(text, error)
 
 
 def named_datasets() -> list[Dataset]:
