@@ -90,8 +90,15 @@ def _is_dirty() -> bool:
 def _git(*arguments: str) -> str:
     """What git says of this checkout, whatever repository the environment names; raises _Unknown where it refuses."""
     try:
-        command = ["git", "-C", str(CHECKOUT), *arguments]
-        return os.fsdecode(subprocess.run(command, check=True, capture_output=True, env=_environment()).stdout)
+        # in a session of its own: Ctrl-C is for the runs, and git stopped by it would know no commit
+        done = subprocess.run(
+            ["git", "-C", str(CHECKOUT), *arguments],
+            check=True,
+            capture_output=True,
+            env=_environment(),
+            start_new_session=True,
+        )
+        return os.fsdecode(done.stdout)
     except subprocess.CalledProcessError as error:
         raise _Unknown(_refusal(os.fsdecode(error.stderr))) from error
     except FileNotFoundError as error:
