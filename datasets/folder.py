@@ -65,10 +65,6 @@ class Folder(Dataset):
     def text(self) -> str:
         return f"folder:{self.path}"
 
-    @property
-    def title(self) -> str:
-        return f"{self.label} {self.path.name}"
-
     @cached_property
     def image_size(self) -> int:  # type: ignore[override]
         smallest = min(self._open(self._tree.files["train"][0]).size)
