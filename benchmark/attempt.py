@@ -9,11 +9,13 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
 
+from benchmark.checkout import code_state
 from benchmark.job import Job, Options, Outcome, Receipt, logger, record_failure
 from benchmark.stop import StopRequest
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
@@ -29,6 +31,10 @@ class Resumable(Trainable, Protocol):
     """A training that can be taken up from a checkpoint."""
 
     def restore(self, state: dict[str, Any]) -> None: ...
+
+
+class Changed(RuntimeError):
+    """A job is no longer what its key stands for; the message says what of it changed."""
 
 
 T = TypeVar("T", bound=Resumable)
@@ -87,8 +93,9 @@ class Attempt:
         self.lock.verify()
 
     def warnings(self) -> list[str]:
-        notes = {self.options.note} if self.options.note else set()
-        return sorted({str(warning.message) for warning in self.caught} | notes)
+        """What the job's record must say: warnings so far, and what is to be known of the code."""
+        of_code = code_state().warnings(self.options.submitted)
+        return sorted({str(warning.message) for warning in self.caught} | set(of_code))
 
     def _report(self, step: int, steps: int, losses: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not end a healthy run for a progress bar's sake
@@ -145,6 +152,7 @@ def _try(at: Attempt, work: Callable[[Attempt], str]) -> Outcome:
     try:
         with warnings.catch_warnings(record=True) as at.caught:
             warnings.simplefilter("default")
+            _require_as_planned(at.job)
             message = work(at)
         drop_checkpoint(at.folder)
         (at.folder / FAILURE).unlink(missing_ok=True)
@@ -157,6 +165,21 @@ def _try(at: Attempt, work: Callable[[Attempt], str]) -> Outcome:
         return _fail(at, error)
     finally:
         (at.folder / PROGRESS).unlink(missing_ok=True)
+
+
+def _require_as_planned(job: Job) -> None:
+    """Raises Changed unless images and code give the job its key; it may have been planned long ago, elsewhere."""
+    job.dataset.refresh()
+    now = replace(job)  # which has read nothing yet
+    if _keys(now) != _keys(job):
+        of_dataset = any(now.identity.get(name) != job.identity.get(name) for name in ("dataset", "source"))
+        what = f"the images of {job.dataset.text}" if of_dataset else "what the code makes of it"
+        raise Changed(f"{what} changed after this was planned; the same command runs it anew, under another key")
+
+
+def _keys(job: Job) -> list[str]:
+    """What a record says was done and used."""
+    return [job.key, *(need.key for need in job.artifacts)]
 
 
 def _fail(at: Attempt, error: Exception) -> Outcome:

@@ -101,7 +101,9 @@ def _flops(job: Run | Build) -> float:
     return _BACKWARD * forward_flops(job.protocol.network, job.dataset.num_classes, size, channels)
 
 
-def _family(name: str) -> str:
+def _family(dataset: str) -> str:
+    """The family of a dataset given its id: one's own images, whichever they are, are one."""
+    name = dataset.partition("@")[0]
     return getattr(registry.entries().get(name), "stands_for", None) or name
 
 

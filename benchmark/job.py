@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.checkout import CodeState
 from benchmark.run import Build, Run
 from results.files import FAILURE, LOG, write_json
 from results.records import SCHEMA, RecordError
@@ -31,7 +32,7 @@ class Options:
     keep_weights: bool = False  # beside the record, as safetensors
     force: bool = False  # run again and replace the record
     checkpoint_seconds: float = 180.0
-    note: str = ""  # a warning for records
+    submitted: CodeState | None = None  # the code when the job was sent, if it was
 
 
 @dataclass(frozen=True)

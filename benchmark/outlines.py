@@ -5,20 +5,20 @@ and the selection alone, so it is kept between commands beside the user's caches
 """
 
 import hashlib
-import platform
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from benchmark.checkout import code_version
 from benchmark.selection import Selection
+from datasets.base import tell_apart
 from results.cache import caches, recall_bytes, remember_bytes
-from results.files import CHECKOUT
 from results.index import Records
 from results.outline import CellSpec, Outline, average_specs
 from results.stores import Stores
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from benchmark.study import Cell, Grid
 
 _KEPT = 200  # outlines in the cache
-_CODE = ("benchmark/**/*.py", "benchmark/**/*.yaml", "datasets/**/*.py", "methods/**/*.py", "results/*.py")
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,8 @@ def _lay_out(name: str, selection: Selection) -> Outline:
 
     grid = load_grid(name, selection)
     study = grid.study
-    cells = [_spec(cell, grid) for cell in grid.cells]
+    titles, labels = _titles(grid), _labels(grid)
+    cells = [_spec(cell, grid, titles, labels) for cell in grid.cells]
     return Outline(
         name=grid.name,
         title=study.title,
@@ -136,19 +136,42 @@ def _lay_out(name: str, selection: Selection) -> Outline:
     )
 
 
-def _spec(cell: "Cell", grid: "Grid") -> CellSpec:
+def _titles(grid: "Grid") -> dict[str, str]:
+    """How tables name each dataset: one's own images by as much of their path as tells them apart."""
+    datasets = {cell.dataset.text: cell.dataset for cell in grid.cells}
+    tails = tell_apart(filter(None, (text.partition(":")[2] for text in datasets)))
+    titles = {}
+    for text, dataset in datasets.items():
+        path = text.partition(":")[2]
+        titles[text] = f"{dataset.label} {tails[path]}" if path else dataset.label
+    return _distinct(titles)
+
+
+def _labels(grid: "Grid") -> dict[str, str]:
+    """How tables name each method."""
     from methods.registry import label_method
 
+    return _distinct({cell.row: label_method(cell.method) for cell in grid.cells})
+
+
+def _distinct(labels: dict[str, str]) -> dict[str, str]:
+    """The labels, with their keys where two are the same: what has one label is one thing in tables and figures."""
+    counts = Counter(labels.values())
+    return {key: label if counts[label] == 1 else f"{label} ({key})" for key, label in labels.items()}
+
+
+def _spec(cell: "Cell", grid: "Grid", titles: dict[str, str], labels: dict[str, str]) -> CellSpec:
     return CellSpec(
         cell.dataset.text,
-        cell.dataset.title,
+        titles[cell.dataset.text],
         cell.row,
-        label_method(cell.method),
+        labels[cell.row],
         cell.samples_per_class,
         grid.preset,
         cell.published_dataset,
         tuple(run.key for run in cell.runs),
         parameters=cell.parameters,
+        content=str(cell.dataset.identity().get("content", "")),
     )
 
 
@@ -168,16 +191,3 @@ def _has_images_of_its_own(dataset: str) -> bool:
 def _forget_the_oldest(folder: Path) -> None:
     for path in sorted(folder.glob("outline-*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         path.unlink()
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """A hash of everything in the checkout that decides what a study's runs are and what their keys are."""
-    digest = hashlib.sha256(platform.python_version().encode())
-    for path in _sources():
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _sources() -> Iterator[Path]:
-    return (path for pattern in _CODE for path in sorted(CHECKOUT.glob(pattern)))

@@ -32,13 +32,13 @@ _stop: Any = None  # the worker process's own StopRequest
 
 
 def _start_worker(deadline: float | None, asked: Any) -> None:
-    from benchmark.provenance import git_state
+    from benchmark.checkout import code_state
     from benchmark.stop import StopRequest
 
     global _stop
     _stop = StopRequest(deadline, asked)
     _stop.listen()
-    git_state()  # the code that this process imports, whatever is committed later
+    code_state()  # the code that this process imports, whatever is committed later
 
 
 def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:

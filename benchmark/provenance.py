@@ -4,31 +4,15 @@ import importlib.metadata
 import platform
 import resource
 import socket
-import subprocess
 from functools import lru_cache
 
 import torch
 
+from benchmark.checkout import code_state
 from benchmark.training.device import describe
-from results.files import CHECKOUT
 from results.records import Environment
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-image", "scikit-learn", "pillow")
-
-
-@lru_cache(maxsize=1)
-def git_state() -> tuple[str | None, bool | None]:
-    """The checkout's commit and whether tracked files differ from it; (None, None) outside git."""
-    try:
-        commit = _git("rev-parse", "HEAD")
-        return commit, bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(CHECKOUT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @lru_cache(maxsize=1)
@@ -56,15 +40,15 @@ def peak_memory(device: torch.device) -> float:
 
 
 def environment(device: torch.device, precision: str) -> Environment:
-    commit, dirty = git_state()
+    code = code_state()
     return Environment(
         host=socket.gethostname(),
         device=describe(device),
         device_type="cuda" if device.type == "cuda" else "cpu",
         threads=torch.get_num_threads(),
         precision=precision,
-        commit=commit,
-        dirty=dirty,
+        commit=code.commit,
+        dirty=code.dirty,
         versions=versions(),
         peak_memory=peak_memory(device),
     )

@@ -17,8 +17,38 @@ from results.records import key_of, slot_of
 _LONGEST_NAME = 80  # characters of a folder; the key tells apart what is cut
 
 
+class Planned:
+    """A job under the key of its identity, which it keeps where it is taken to be done.
+
+    What it is made of is read there anew: a job that no longer has its key there is not the one that was planned.
+    """
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Everything that can change what comes of it, as plain JSON values."""
+        raise NotImplementedError
+
+    @property
+    def path(self) -> Path:
+        """Its folder inside a store: readable, ending in the key."""
+        raise NotImplementedError
+
+    @property
+    def artifacts(self) -> "tuple[Build, ...]":
+        """What must be built before it can start."""
+        raise NotImplementedError
+
+    @cached_property
+    def key(self) -> str:
+        return key_of(self.identity)
+
+    def __getstate__(self) -> dict[str, object]:
+        planned = ("identity", "key", "path", "artifacts")
+        return vars(self) | {name: getattr(self, name) for name in planned}
+
+
 @dataclass(frozen=True)
-class Run:
+class Run(Planned):
     """One training of one method on one subset.
 
     `method` has its parameters resolved for the dataset; `row` is the method as the study names it, and
@@ -45,10 +75,6 @@ class Run:
         }
 
     @cached_property
-    def key(self) -> str:
-        return key_of(self.identity)
-
-    @cached_property
     def slot(self) -> str:
         """The key without versions, by which an older version's record is found."""
         return slot_of(self.identity)
@@ -67,7 +93,7 @@ class Run:
         used = artifacts_of(self.method, self.dataset, self.samples_per_class, self.seed, self.protocol)
         return tuple(Build(artifact, self.preset) for artifact in used)
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The run's folder inside a store: readable, ending in the key."""
         folder = f"seed{self.seed}-{self.key}"
@@ -78,7 +104,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(Planned):
     """The building of an artifact, which all runs that need it share; `preset` (its threads) is not in the key."""
 
     artifact: Artifact
@@ -87,10 +113,6 @@ class Build:
     @cached_property
     def identity(self) -> dict[str, object]:
         return self.artifact.identity
-
-    @cached_property
-    def key(self) -> str:
-        return key_of(self.identity)
 
     @property
     def dataset(self) -> Dataset:
@@ -113,7 +135,7 @@ class Build:
         """What must be built before this can start."""
         return tuple(Build(need, self.preset) for need in self.artifact.needs())
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """The artifact's folder inside a store: readable, ending in the key."""
         source = _folder(self.dataset.training_source)[:_LONGEST_NAME]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark.checkout import code_state
 from benchmark.estimate import has_gpu
 from benchmark.job import Job
 from benchmark.plan import Plan
@@ -62,6 +63,7 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
     for job in jobs if request.dry_run else []:
         note(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
     if jobs and not request.dry_run:
+        warn_of_code(note)
         require_data(jobs)
         _confirm(hours / request.workers, request, screen)
         _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
@@ -91,6 +93,12 @@ def require_data(jobs: Sequence[Job]) -> None:
         dataset.check()
     for dataset, size, seed in dict.fromkeys((job.dataset, job.samples_per_class, job.seed) for job in jobs):
         find_subset(dataset, size, seed)
+
+
+def warn_of_code(note: Callable[[str], None]) -> None:
+    """Says once what every record of this sweep will say of its code."""
+    for warning in code_state().warnings():
+        note(f"warning: {warning}")
 
 
 def require_workers(workers: int) -> None:

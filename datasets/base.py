@@ -1,14 +1,14 @@
 """What a dataset is: official training labels, training images by index, a test set."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from datasets.registry import BadInput, Registry
+from datasets.registry import BadInput, Registry, unknown
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +19,10 @@ class DataMissing(BadInput):
 
 class DataCorrupt(BadInput):
     """A file is not what it must be: wrong checksum, unreadable, or impossible content."""
+
+
+class DataChanged(BadInput):
+    """A file is not the one that a dataset's identity was taken from; the message names it."""
 
 
 class Images(NamedTuple):
@@ -58,13 +62,14 @@ class Dataset:
         """How a person names this dataset on the command line."""
         return self.name
 
-    @property
-    def title(self) -> str:
-        """How tables name this dataset."""
-        return self.label
-
     def __reduce__(self) -> tuple[object, ...]:
-        return get_dataset, (self.text,)  # a worker process gets the name and reads its own images
+        return _arrive, (self.text,)  # a worker process gets the name and reads its own images
+
+    def refresh(self) -> None:
+        """Looks again at files that can be replaced: `identity` and all images are of those that are there now.
+
+        Raises DataMissing or DataCorrupt where they are no dataset any more.
+        """
 
     def identity(self) -> dict[str, object]:
         """What of the dataset enters a run's key."""
@@ -117,6 +122,21 @@ class Dataset:
         """Downloads what is missing and checks it; nothing to do for data that come with a package."""
 
 
+class Gone(Dataset):
+    """A dataset that one process had and another cannot open: whoever looks at it is told why."""
+
+    def __init__(self, text: str, error: BadInput):
+        self.name = text.partition(":")[0]  # type: ignore[misc]
+        self._text, self._error = text, error
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def refresh(self) -> None:
+        raise self._error
+
+
 registry: Registry[type[Dataset]] = Registry("dataset", "datasets", "hydrabench.datasets")
 D = TypeVar("D", bound=type[Dataset])
 
@@ -140,7 +160,15 @@ def get_dataset(text: str) -> Dataset:
         raise BadInput("dataset 'folder' needs a path: folder:PATH with train/<class>/*.png and test/<class>/*.png")
     if colon and name != "folder":
         raise BadInput(f"dataset '{name}' takes no ':{argument}'; only folder:PATH does")
-    return _make_dataset(name, argument, os.environ.get("HYDRABENCH_BUNDLE"))
+    return _in_bundle(name, argument) or _make_dataset(name, _resolved(argument))
+
+
+def _arrive(text: str) -> Dataset:
+    """A dataset out of a pickle: what cannot be opened fails the job that needs it, not the reading of many jobs."""
+    try:
+        return get_dataset(text)
+    except BadInput as error:
+        return Gone(text, error)
 
 
 def named_datasets() -> list[Dataset]:
@@ -148,15 +176,39 @@ def named_datasets() -> list[Dataset]:
     return [get_dataset(name) for name in registry.entries() if name != "folder"]
 
 
-@lru_cache(maxsize=64)
-def _make_dataset(name: str, argument: str, bundle: str | None) -> Dataset:
-    if bundle:
-        from datasets.bundle import read_bundle
+def _in_bundle(name: str, argument: str) -> Dataset | None:
+    """What the bundle in use, if one is, holds under a name; raises BadInput for a folder that is nowhere."""
+    if not (bundle := os.environ.get("HYDRABENCH_BUNDLE")):
+        return None
+    from datasets.bundle import read_bundle
 
-        if found := read_bundle(Path(bundle)).get(f"{name}:{argument}" if argument else name):
-            return found
+    held, text = read_bundle(Path(bundle)), f"{name}:{argument}" if argument else name
+    if text not in held and argument and not Path(_resolved(argument)).is_dir():
+        raise unknown(f"dataset in {bundle}:", text, held)
+    return held.get(text)
+
+
+def _resolved(path: str) -> str:
+    """One folder has one name, from wherever and however it is named."""
+    return str(Path(path).expanduser().resolve()) if path else ""
+
+
+@lru_cache(maxsize=64)
+def _make_dataset(name: str, argument: str) -> Dataset:
     cls = registry.get(name)
     return cls(argument) if argument else cls()  # type: ignore[call-arg]
+
+
+def tell_apart(paths: Iterable[str]) -> dict[str, str]:
+    """Each path's last part, or as many of its last parts as none of the other paths ends in."""
+    parts = {path: Path(path).parts for path in paths}
+    return {path: str(Path(*parts[path][-_depth(parts[path], parts.values()) :])) for path in parts}
+
+
+def _depth(path: tuple[str, ...], paths: Iterable[tuple[str, ...]]) -> int:
+    others = [other for other in paths if other != path]
+    depths = (depth for depth in range(1, len(path)) if all(other[-depth:] != path[-depth:] for other in others))
+    return next(depths, len(path))
 
 
 def data_root() -> Path:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.base import DataCorrupt, DataMissing, Dataset, Images, registry
+from datasets.base import DataCorrupt, DataMissing, Dataset, Images, registry, tell_apart
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 
 _FORMAT = 1
-_META = ("name", "num_classes", "image_size", "family", "training_source", "title")
+_META = ("name", "num_classes", "image_size", "family", "training_source")
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)  # what reading a bad file raises
 
 
@@ -43,10 +43,6 @@ class Bundled(Dataset):
     def text(self) -> str:
         return self._meta["text"]
 
-    @property
-    def title(self) -> str:
-        return self._meta["title"]
-
     def identity(self) -> dict[str, object]:
         return self._meta["identity"]
 
@@ -72,12 +68,19 @@ class Bundled(Dataset):
         return f"{self._file} was exported without them: 'data export' with these sizes and seeds where the data are"
 
 
-def export(datasets: Iterable[Dataset], sizes: Sequence[int], seeds: Sequence[int], test: bool, path: Path) -> None:
-    """Writes the subsets of all sizes and seeds, and with `test` the test sets, into one .npz file."""
+def export(
+    datasets: Iterable[Dataset], sizes: Sequence[int], seeds: Sequence[int], test: bool, path: Path
+) -> list[str]:
+    """Writes the subsets of all sizes and seeds, and with `test` the test sets, into one .npz file.
+
+    Returns what the datasets are called in it: a folder by its last part, or by as many as tell it from the others.
+    """
     content: dict[str, np.ndarray] = {}
     metas = []
-    for number, dataset in enumerate(datasets):
-        metas.append(_describe(dataset))
+    by_text = {dataset.text: dataset for dataset in datasets}
+    tails = tell_apart(text.partition(":")[2] for text in by_text)
+    for number, dataset in enumerate(by_text.values()):
+        metas.append(_describe(dataset, tails))
         index = np.unique(np.concatenate([find_subset(dataset, size, seed) for size in sizes for seed in seeds]))
         arrays = {"train_labels": dataset.train_labels(), "train_index": index, "train": dataset.train_images(index)}
         if test:
@@ -86,13 +89,14 @@ def export(datasets: Iterable[Dataset], sizes: Sequence[int], seeds: Sequence[in
     text = json.dumps({"format": _FORMAT, "datasets": metas})
     content["meta"] = np.frombuffer(text.encode(), dtype=np.uint8)
     _write(path, content)
+    return [str(meta["text"]) for meta in metas]
 
 
-def _describe(dataset: Dataset) -> dict[str, object]:
+def _describe(dataset: Dataset, tails: dict[str, str]) -> dict[str, object]:
     name, colon, argument = dataset.text.partition(":")
     meta = {field: getattr(dataset, field) for field in _META}
     meta |= {"identity": dataset.identity(), "class_names": dataset.class_names()}
-    return meta | {"text": name + colon + Path(argument).name}  # a folder is known elsewhere by its last part
+    return meta | {"text": name + colon + (tails[argument] if argument else "")}
 
 
 def _write(path: Path, content: dict[str, np.ndarray]) -> None:

@@ -64,6 +64,7 @@ def aggregate(
 ) -> pd.DataFrame:
     """One line per cell, run or not, with the columns COLUMNS (numbers in percent).
 
+    dataset is its id, as in records (CellSpec.dataset_id);
     std is the sample standard deviation over seeds (ddof=1), missing where n < 2;
     z = difference / sqrt(std²/n + published_std²/5), missing where a part of it is. On AVERAGE, mean and std are
     the means over the parts (as HydraMix Table 9 has them), n is the number of runs behind them, 0 unless all parts
@@ -87,7 +88,7 @@ def _line(cell: CellSpec, records: Records, published: dict, metric: str) -> lis
     difference = mean - their_mean
     z = difference / spread if spread else math.nan
     numbers = [n, mean, std, cell.published_dataset if theirs else None, their_mean, their_std, difference, z]
-    return [cell.dataset, cell.method, cell.samples_per_class, cell.preset, metric, *numbers]
+    return [cell.dataset_id, cell.method, cell.samples_per_class, cell.preset, metric, *numbers]
 
 
 def _measure(cell: CellSpec, records: Records, metric: str) -> Measured:

@@ -29,7 +29,7 @@ _FLIPS = 99_999  # random ones beyond that
 
 
 class PairedCell(NamedTuple):
-    """Where methods are compared: a dataset at a size."""
+    """Where methods are compared: a dataset, by its id, at a size."""
 
     dataset: str
     samples_per_class: int
@@ -192,7 +192,7 @@ def accuracies_of(outline: Outline, records: Records) -> dict[str, dict[Pair, fl
     """What there is of an outline, by method and pair."""
     found: dict[str, dict[Pair, float]] = {cell.method: {} for cell in outline.measured_cells}
     for cell in outline.measured_cells:
-        place = PairedCell(cell.dataset, cell.samples_per_class)
+        place = PairedCell(cell.dataset_id, cell.samples_per_class)
         for seed, key in zip(outline.seeds, cell.keys, strict=False):
             if key in records.by_key:
                 found[cell.method][Pair(place, seed)] = records.by_key[key].top1
@@ -202,7 +202,8 @@ def accuracies_of(outline: Outline, records: Records) -> dict[str, dict[Pair, fl
 def comparison_text(outline: Outline, accuracies: Accuracies) -> str:
     made = compare(accuracies)
     lines = [f"{outline.title}, preset {outline.preset}: first minus second, in percentage points, paired by seed", ""]
-    lines += [tabulate([_line(one) for one in made], _HEAD, disable_numparse=True)] if made else []
+    shown = {cell.dataset_id: cell.dataset_shown for cell in outline.measured_cells}
+    lines += [tabulate([_line(one, shown[one.dataset]) for one in made], _HEAD, disable_numparse=True)] if made else []
     return "\n".join([*lines, "", *_rank_lines(accuracies), *_remarks(made)])
 
 
@@ -221,10 +222,10 @@ def ranking_of(accuracies: Accuracies) -> Ranking | None:
     return rank(accuracies) if set.intersection(*(set(found) for found in accuracies.values())) else None
 
 
-def _line(one: Comparison) -> list[str]:
+def _line(one: Comparison, dataset: str) -> list[str]:
     interval = "–" if one.low is None else f"{one.low:+.2f} to {one.high:+.2f}"
     ps = [_p(value) for value in (one.t_p, one.t_holm, one.flip_p, one.flip_holm)]
-    names = [one_line(one.dataset), str(one.samples_per_class), one_line(one.first), one_line(one.second), str(one.n)]
+    names = [one_line(dataset), str(one.samples_per_class), one_line(one.first), one_line(one.second), str(one.n)]
     return [*names, f"{one.difference:+.2f}", interval, *ps, "–" if one.effect is None else f"{one.effect:+.2f}"]
 
 

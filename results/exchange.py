@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from results.files import HISTORY, RECORD
 from results.index import Entry, Records, load_records
 from results.outline import Outline
-from results.records import Record, RecordError
+from results.records import Record, RecordError, dataset_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def _frame(records: list[tuple[Path, Record]]) -> "pd.DataFrame":
 
 def _line(path: Path, record: Record) -> dict[str, object]:
     run, method = record.run, record.run["method"]
-    line = {"key": record.key, "dataset": run["dataset"]["name"], "method": method["name"], "seed": run["seed"]}
+    line = {"key": record.key, "dataset": dataset_id(run["dataset"]), "method": method["name"], "seed": run["seed"]}
     line |= {"samples_per_class": run["samples_per_class"], **record.metrics.model_dump()}
     line |= {name: getattr(record, name) for name in _PLAIN + _LATER}
     line |= {name: getattr(record.environment, name) for name in _ENVIRONMENT}

@@ -14,14 +14,17 @@ from typing import Any, NamedTuple
 from results.cache import recall, remember
 from results.escape import one_line
 from results.files import RECORD
-from results.records import Record, read_record, slot_of_text
+from results.records import Record, dataset_id, read_record, slot_of_text
 from results.walk import Survey
 
 _WORTH_REMEMBERING = 500  # files and folders read; fewer are read again as quickly as an index is written
 
 
 class Entry(NamedTuple):
-    """What tables, plans and comparisons need of a record; the rest is in its file. Units as in records.Record."""
+    """What tables, plans and comparisons need of a record; the rest is in its file. Units as in records.Record.
+
+    dataset: as records.dataset_id has it.
+    """
 
     store: str
     folder: str
@@ -58,7 +61,7 @@ def summarise(record: Record) -> list[Any]:
     values = {
         "key": record.key,
         "slot": slot_of_text(record.canonical),
-        "dataset": run["dataset"]["name"],
+        "dataset": dataset_id(run["dataset"]),
         "samples_per_class": run["samples_per_class"],
         "method_name": run["method"]["name"],
         "network": run["protocol"]["network"],

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
+from results.records import dataset_id
+
 AVERAGE = "average"  # stands where a dataset does, here and in the published files
 
 
@@ -13,6 +15,7 @@ AVERAGE = "average"  # stands where a dataset does, here and in the published fi
 class CellSpec:
     """What a cell is made of: names and labels, and the keys of its runs, one per seed asked for.
 
+    content: the hash of images that are somebody's own, "" of a dataset that its name tells.
     parameters: those of the method that are numbers, as the row has them.
     parts: the cells whose mean this one is; none where it stands for itself.
     """
@@ -27,6 +30,17 @@ class CellSpec:
     keys: tuple[str, ...]
     parts: tuple["CellSpec", ...] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
+    content: str = ""
+
+    @property
+    def dataset_id(self) -> str:
+        """The dataset as records have it; `dataset` is what a person names it by."""
+        return dataset_id({"name": self.dataset.partition(":")[0], "content": self.content})
+
+    @property
+    def dataset_shown(self) -> str:
+        """The dataset in a line for people who know the names of datasets."""
+        return self.dataset_label if self.content else self.dataset
 
 
 def average_specs(cells: Iterable[CellSpec], datasets: Iterable[str]) -> list[CellSpec]:
@@ -46,6 +60,7 @@ def _average_spec(parts: list[CellSpec], datasets: list[str]) -> CellSpec:
         parts[0],
         dataset=AVERAGE,
         dataset_label="Average",
+        content="",
         published_dataset=AVERAGE if comparable else None,
         keys=tuple(key for part in parts for key in part.keys),
         parts=tuple(parts),

@@ -42,6 +42,12 @@ _RELIED_ON: tuple[tuple, ...] = (
 )
 
 
+def dataset_id(dataset: dict[str, Any]) -> str:
+    """What tells a dataset from all others, given its identity: its name, and of one's own images their hash too."""
+    content = dataset.get("content")
+    return f"{dataset['name']}@{content}" if content else str(dataset["name"])
+
+
 class RecordPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -3,7 +3,7 @@
 import datetime
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -66,9 +66,10 @@ class Page:
     versions: list[tuple[str, str, int]]  # (name, version, records)
     left_out: list[str]  # what there is too much of to show, in words
     problems: list[str]  # files that cannot be trusted
-    datasets: list[str]  # to filter by
+    datasets: list[str]  # to filter by: their ids
     methods: list[str]
     presets: list[str]
+    shown: dict[str, str]  # what people are shown for an id of a dataset that is no name
 
 
 def render(page: Page) -> str:
@@ -94,6 +95,8 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
     """The page of what `stores` hold, a section per outline; folder: where it will lie, for its links to records."""
     around = look_around(stores)
     collector = _Collector(records, around, folder)
+    outlines = list(outlines)
+    shown = {spec.dataset_id: spec.dataset_shown for outline in outlines for spec in outline.measured_cells}
     sections = [collector.section(outline) for outline in outlines]
     whole = [record for entry in records if (record := _whole(entry))]
     return Page(
@@ -102,7 +105,7 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
         counts={"done": len(records.by_key), **around.counts(records.by_key)},
         sections=sections,
         cells=collector.cells,
-        runs=[_curve(entry) for entry in islice(records, MOST_CURVES)],
+        runs=[_curve(entry, shown) for entry in islice(records, MOST_CURVES)],
         generators=around.generators,
         samples=around.samples,
         failures=around.failures,
@@ -113,6 +116,7 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
         datasets=_unique(entry.dataset for entry in records),
         methods=_unique(entry.row for entry in records),
         presets=_unique(entry.preset for entry in records),
+        shown=shown,
     )
 
 
@@ -152,7 +156,7 @@ class _Collector:
         return list(rows.values())
 
     def _row(self, spec: CellSpec, preset: str, columns: int) -> dict[str, object]:
-        names = {"dataset": spec.dataset, "dataset_label": spec.dataset_label, "preset": preset}
+        names = {"dataset": spec.dataset_id, "dataset_label": spec.dataset_label, "preset": preset}
         return names | {"method": spec.method, "method_label": spec.method_label, "cells": [None] * columns}
 
     def _cell(self, outline: Outline, spec: CellSpec, verdict: Verdict) -> dict[str, object]:
@@ -194,9 +198,10 @@ def _too_many(count: int) -> list[str]:
     return [f"learning curves of {count - MOST_CURVES} of {count} runs"] if count > MOST_CURVES else []
 
 
-def _curve(entry: Entry) -> dict[str, object]:
+def _curve(entry: Entry, shown: Mapping[str, str]) -> dict[str, object]:
     history = read_history(entry.path.parent / HISTORY)
     names = {"dataset": entry.dataset, "method": entry.row, "preset": entry.preset, "size": entry.samples_per_class}
+    names |= {"shown": shown.get(entry.dataset, entry.dataset)}
     names |= {"seed": entry.seed, "top1": round(entry.top1, 2)}
     return names | {"step": history.get("step", []), "loss": history.get("loss", [])}
 
@@ -210,7 +215,7 @@ def _versions(records: Iterable[Record]) -> list[tuple[str, str, int]]:
     found: Counter[tuple[str, str]] = Counter()
     for record in records:
         here = record.environment
-        commit = f"{here.commit}{' with changes' if here.dirty else ''}"
+        commit = f"{here.commit or 'unknown'}{' with changes' if here.dirty else ''}"
         found.update({("commit", commit): 1, **{item: 1 for item in here.versions.items()}})
     return [(name, version, count) for (name, version), count in sorted(found.items())]
 

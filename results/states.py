@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from results.files import FAILURE, PROGRESS, read_json, write_json
+from results.records import dataset_id
 
 
 class Progress(NamedTuple):
@@ -20,7 +21,7 @@ class Progress(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """failure.json: a job that ended in an error. dataset: its name, "" where the file does not say.
+    """failure.json: a job that ended in an error. dataset: its id, "" where the file does not say.
 
     failed: when, ISO 8601; row: the method or artifact, for people.
     """
@@ -62,5 +63,5 @@ def _dataset(value: dict[str, Any]) -> str:
     run, artifact = value.get("run"), value.get("artifact")
     dataset = run.get("dataset") if isinstance(run, dict) else None
     if isinstance(dataset, dict):
-        return str(dataset.get("name", ""))
+        return dataset_id({"name": ""} | dataset)
     return str(artifact.get("source", "")) if isinstance(artifact, dict) else ""

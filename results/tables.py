@@ -249,6 +249,8 @@ def caption_of(outline: Outline, records: Records) -> str:
     if outline.settings:
         parts.append(f"Changed: {', '.join(outline.settings)}.")
     parts += [f"{ours} stands for {theirs} and is another test set." for ours, theirs in outline.stand_ins()]
+    own = {cell.dataset_label: cell.dataset_id for cell in outline.measured_cells if cell.content}
+    parts += [f"{label} is {images}." for label, images in own.items()]
     parts += outline.remarks
     if outline.preset != "paper" and outline.published:
         parts.append("Not the papers' setting: their numbers are for orientation.")

@@ -51,6 +51,7 @@ class Verdict:
     z: float | None
     p: float | None
     state: str
+    dataset_shown: str = ""  # in lines for people; dataset is its id
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def judge(title: str, frame: pd.DataFrame, cells: Iterable[CellSpec], scope: Sco
 def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
     p = welch(line["mean"], line["std"], line["n"], line["published_mean"], line["published_std"])
     return Verdict(
-        dataset=cell.dataset,
+        dataset=cell.dataset_id,
         published_dataset=cell.published_dataset,
         method=cell.method,
         samples_per_class=cell.samples_per_class,
@@ -119,6 +120,7 @@ def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
         z=_known(line["z"]),
         p=_known(p),
         state=_state(line, cell, scope, p),
+        dataset_shown=cell.dataset_shown,
     )
 
 
@@ -179,7 +181,8 @@ def verdict_table(cells: Iterable[Verdict], escape: Callable[[str], str], form: 
 
 
 def _line(cell: Verdict, escape: Callable[[str], str]) -> list[str]:
-    dataset = cell.dataset if cell.dataset == cell.published_dataset else f"{cell.dataset} for {cell.published_dataset}"
+    shown = cell.dataset_shown or cell.dataset
+    dataset = shown if cell.dataset == cell.published_dataset else f"{shown} for {cell.published_dataset}"
     numbers = [_spread(cell.published, cell.published_std), _spread(cell.ours, cell.std), str(cell.n)]
     compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show_p(cell.p)]
     names = [escape(dataset), escape(cell.method), str(cell.samples_per_class)]

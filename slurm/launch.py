@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from benchmark.checkout import code_state
 from benchmark.estimate import Costs
 from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
-from benchmark.provenance import git_state
 from benchmark.run import Build
 from benchmark.study import Grid
-from benchmark.sweep import require_data
+from benchmark.sweep import require_data, warn_of_code
 from datasets.registry import BadInput
 from results.locks import Lock, LockHeld
 from results.states import read_failure
@@ -93,8 +93,9 @@ def make_draft(plan: Plan, stores: Stores, profile: Profile, request: SubmitRequ
     jobs = _within(jobs, estimates, request.max_hours)
     arrays = _arrange(jobs, profile, estimates, standing)
     sent = [SentArray(array.kind, [[job.key for job in pack.jobs] for pack in array.packs]) for array in arrays]
+    code = code_state()
     head = (new_id(), plan.grid.name, request.profile, profile.executor, profile.runs_per_gpu, device)
-    submission = Submission(*head, *git_state(), sent, _failures(plan, jobs, stores.own))
+    submission = Submission(*head, code.commit, code.dirty, sent, _failures(plan, jobs, stores.own))
     return Draft(plan, standing, profile, jobs, arrays, any(estimates[job.key][1] for job in jobs), submission)
 
 
@@ -176,6 +177,8 @@ def _announce_jobs(draft: Draft, note: Note) -> None:
 
 def _warn_of_code(draft: Draft, note: Note) -> None:
     commit, dirty = draft.submission.commit, draft.submission.dirty
+    if draft.jobs:
+        warn_of_code(note)
     if dirty and draft.jobs:
         note("warning: the checkout has uncommitted changes; jobs run the code that is there when they start")
     older = {place.submission.commit for place in draft.standing.held.values()} - {commit}
@@ -253,4 +256,4 @@ def _order(draft: Draft, pack: Pack, store: Path, folder: Path):
     failures = {
         job.key: draft.submission.failures[job.key] for job in pack.jobs if job.key in draft.submission.failures
     }
-    return Order(pack.jobs, store, folder, draft.profile.runs_per_gpu, draft.submission.commit, failures)
+    return Order(pack.jobs, store, folder, draft.profile.runs_per_gpu, code_state(), failures)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from submitit.core.utils import DelayedSubmission
 
+from benchmark.checkout import CodeState
 from benchmark.job import Job
 from benchmark.pool import Ended, Pool, perform
 from benchmark.run import with_needs
@@ -25,14 +26,14 @@ _LOOK_SECONDS = 5.0  # how often cancelled runs are looked for
 
 @dataclass(frozen=True)
 class Order:
-    """A pack on its way. folder: the submission's; side_by_side: how many runs at once; commit: the code's when
-    it was sent; failures: when the runs that it tries again had failed, by key."""
+    """A pack on its way. folder: the submission's; side_by_side: how many runs at once; code: as it was
+    when the order was sent; failures: when the runs that it tries again had failed, by key."""
 
     jobs: tuple[Job, ...]
     store: Path
     folder: Path
     side_by_side: int
-    commit: str | None
+    code: CodeState
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -126,7 +127,7 @@ class Shift:
         return any(is_running(self.order.store / part.path) for part in (job, *with_needs(job.artifacts)))
 
     def _work_on(self, jobs: list[Job]) -> None:
-        self._pool = Pool(self.order.store, self.order.side_by_side, {"note": self._moved_on()})
+        self._pool = Pool(self.order.store, self.order.side_by_side, {"submitted": self.order.code})
         self._pool.work(jobs, self._watch)
 
     def _watch(self, running: dict[str, tuple[Job, Progress]], ended: list[Ended]) -> None:
@@ -139,15 +140,6 @@ class Shift:
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
             self._pool.cancel(cancelled_runs(self.order.folder))
-
-    def _moved_on(self) -> str:
-        """What the records shall say where the code is not what it was when this was submitted."""
-        from benchmark.provenance import git_state
-
-        commit, _ = git_state()
-        if commit == self.order.commit:
-            return ""
-        return f"submitted at commit {self.order.commit}, run at {commit}"
 
 
 def _slurm_job() -> str | None:

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from benchmark.run import Run
 from benchmark.selection import Selection
@@ -49,6 +52,21 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
+
+
+@pytest.fixture
+def draw_tree() -> Callable[..., Path]:
+    """Fills a folder:PATH with noise of a seed: classes a and b, the same number of images in train and test."""
+
+    def draw(root: Path, seed: int, per_class: int = 3) -> Path:
+        rng = np.random.default_rng(seed)
+        for split, label, number in product(("train", "test"), "ab", range(per_class)):
+            (root / split / label).mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / split / label / f"{number}.png")
+        return root
+
+    return draw
 
 
 @pytest.fixture

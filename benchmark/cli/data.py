@@ -78,7 +78,7 @@ def split(dataset: str, samples_per_class: int, seed: int) -> None:
 
 
 @data.command("export")
-@click.option("--dataset", type=Names(), required=True, help="Datasets, or folder:PATH (named by its last part).")
+@click.option("--dataset", type=Names(), required=True, help="Datasets, or folder:PATH (named by its last part there).")
 @click.option("--samples-per-class", type=Integers(1), required=True, help="Sizes of the training subset.")
 @click.option("--seeds", type=Integers(0), required=True, help="E.g. 0-4 or 0,2.")
 @click.option("--test", is_flag=True, help="With test images: runs need them, generators not.")
@@ -95,8 +95,8 @@ def data_export(
 
     if output.suffix != ".npz":
         raise BadInput(f"{output}: a bundle is an .npz file")
-    export([get_dataset(name) for name in dataset], samples_per_class, seeds, test, output)
-    note(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
+    names = export([get_dataset(name) for name in dataset], samples_per_class, seeds, test, output)
+    note(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB: {', '.join(names)}")
 
 
 VERBS: tuple[click.Command, ...] = (list_, data)

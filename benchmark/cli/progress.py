@@ -51,7 +51,7 @@ class Bars:
         for key, (job, at) in running.items():
             if key not in self._tasks:
                 self._tasks[key] = self.progress.add_task("", total=at.steps)
-            text = f"  {job.dataset.name} {job.samples_per_class}/class {job.row} seed {job.seed} {describe(at.losses)}"
+            text = f"  {job.dataset.text} {job.samples_per_class}/class {job.row} seed {job.seed} {describe(at.losses)}"
             self.progress.update(self._tasks[key], completed=at.step, description=text)
 
 

@@ -30,6 +30,21 @@ def test_a_sweep_finishes_and_a_second_one_repeats_nothing(hydrabench, store):
     assert {path: path.stat().st_mtime_ns for path in store.rglob("record.json")} == stamps
 
 
+def test_an_unknown_commit_is_said_once_and_in_every_record(hydrabench, store, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text("#!/bin/sh\necho 'fatal: no idea' >&2\nexit 128\n")
+    (tmp_path / "bin/git").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    arguments = ["run", "demo", "--seeds", "0-1", "--method", "baseline", "--workers", "2", *SHORT]
+    answer = hydrabench(*arguments, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    warning = "the commit of the code is not known: git says: no idea"
+    assert answer.stderr.count("not known") == answer.stderr.count(f"warning: {warning}") == 1
+    records = [entry.record() for entry in load_records([store])]
+    assert [record.warnings for record in records] == [[warning]] * 2
+    assert {(record.environment.commit, record.environment.dirty) for record in records} == {(None, None)}
+
+
 def test_one_failing_run_neither_sinks_nor_hides(hydrabench, store):
     arguments = ["run", "demo", "--seeds", "0", "--method", "baseline,cutout(length=4)", *SHORT]
     broken = hydrabench(*arguments, "--set", "protocol.learning_rate=1e30")

@@ -1,5 +1,7 @@
 """folder:PATH: identity by content, sizes, order, and errors that name the file."""
 
+import errno
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.base import DataCorrupt, DataMissing, get_dataset
+from datasets.base import DataChanged, DataCorrupt, DataMissing, get_dataset
 from datasets.folder import Folder
 from datasets.registry import BadInput
 from datasets.subset import find_subset
@@ -183,6 +185,74 @@ def test_classes_without_images_are_refused(tmp_path):
 def test_a_test_class_that_train_lacks_is_refused(tree):
     save(tree / "test/emu/0.png", picture(0))
     with pytest.raises(DataCorrupt, match=f"{tree}/test has classes that train has not: emu"):
+        Folder(str(tree))
+
+
+@pytest.mark.parametrize("change", [one_pixel, one_test_pixel, class_name, swapped_names, one_image_more, other_class])
+def test_a_change_is_seen_when_it_looks_again_and_not_before(change, tree):
+    dataset = Folder(str(tree))
+    before, labels = dataset.identity(), dataset.train_labels()
+    change(tree)
+    assert dataset.identity() == before
+    assert np.array_equal(dataset.train_labels(), labels)
+    dataset.refresh()
+    assert dataset.identity() == identity(tree) != before
+    dataset.check()
+    assert np.array_equal(dataset.test().images, Folder(str(tree)).test().images)
+
+
+def test_without_a_change_a_second_look_reads_nothing_again(tree, monkeypatch):
+    dataset = Folder(str(tree))
+    before, test = dataset.identity(), dataset.test()
+    monkeypatch.setattr("datasets.contents._read", lambda file: pytest.fail(f"{file} was read"))
+    dataset.refresh()
+    assert dataset.identity() == before
+    assert dataset.test() is test
+
+
+def test_the_identity_of_a_fixed_tree(tmp_path):
+    """Records of folders keep their keys: the hash is over split, class, name and the bytes of each file."""
+    for name in ("train/a/1.png", "train/b/2.PNG", "test/a/0.webp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    assert identity(tmp_path) == {"name": "folder", "version": 1, "content": "8f258c807e820d33"}
+
+
+def test_images_replaced_after_the_identity_was_told_are_not_used(tree):
+    dataset = Folder(str(tree))
+    dataset.identity()
+    one_pixel(tree)
+    one_test_pixel(tree)
+    assert len(dataset.train_images(np.array([0, 1, 2]))) == 3
+    with pytest.raises(DataChanged, match=f"^{tree}/train/cat/1.png was replaced"):
+        dataset.train_images(np.array([0, 4]))
+    with pytest.raises(DataChanged, match=f"^{tree}/test/cat/0.png was replaced"):
+        dataset.test()
+
+
+def test_what_may_not_be_looked_into_is_not_left_out(tree, monkeypatch):
+    closed, scandir = str(tree / "test" / "bird"), os.scandir
+
+    def refuse(path):
+        if str(path) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(DataMissing, match=f"^{closed} cannot be searched .Permission denied"):
+        Folder(str(tree))
+
+
+def test_links_are_followed_and_those_that_lead_nowhere_are_named(tree):
+    (tree / "test" / "bird").rename(tree / "birds")
+    before = len(Folder(str(tree)).test().labels)
+    (tree / "test" / "bird").symlink_to("../birds")
+    assert len(Folder(str(tree)).test().labels) == before + 1
+    (tree / "train" / "cat" / "9.png").symlink_to("nowhere.png")
+    with pytest.raises(DataCorrupt, match=f"^{tree}/train/cat/9.png cannot be read .No such file"):
+        Folder(str(tree)).identity()
+    (tree / "train" / "loop").symlink_to("loop")
+    with pytest.raises(DataMissing, match=f"^{tree}/train/loop cannot be followed"):
         Folder(str(tree))
 
 
