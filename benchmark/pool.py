@@ -12,6 +12,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from benchmark.job import Job, record_failure
 from benchmark.run import Build
+from benchmark.stop import held_signals
 from results.locks import Lock, LockHeld
 from results.states import Progress, read_progress
 
@@ -43,6 +44,8 @@ def _start_worker(deadline: float | None, asked: Any) -> None:
 
 def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
     """Executes a run or builds an artifact in this process; returns its outcome's state and message."""
+    if _stop and _stop():
+        return "unfinished", "stopped before it began"
     from benchmark.build import build
     from benchmark.execute import execute
     from benchmark.job import Options
@@ -110,8 +113,9 @@ class Pool:
         flying = self._flying
         while flying or (self.waiting and not self.stopping):
             try:
-                while len(flying) < self.workers and not self.stopping and (job := self._next_ready()):
-                    flying[pool.schedule(perform, args=(job, self.store, self.options))] = job
+                with held_signals():  # the first one starts the workers
+                    while len(flying) < self.workers and not self.stopping and (job := self._next_ready()):
+                        flying[pool.schedule(perform, args=(job, self.store, self.options))] = job
                 wait(flying, _POLL_SECONDS, FIRST_COMPLETED)
                 self._collect(flying, watch)
             except KeyboardInterrupt:
@@ -140,8 +144,6 @@ class Pool:
         except CancelledError:
             return Ended(job, "cancelled", "on request")
         except BrokenProcessPool as error:
-            if self._asked.value:  # interrupted before it could listen
-                return Ended(job, "unfinished", "stopped before it began")
             raise RuntimeError("the worker processes die before they begin; is there memory for them?") from error
         except ProcessExpired as error:
             if self._asked.value:

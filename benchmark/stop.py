@@ -3,9 +3,24 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Protocol
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def held_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM wait meanwhile; processes that are started, now or by threads started now, hold them
+    until they listen, so that none dies of a signal while it is being imported."""
+    resource_tracker.ensure_running()  # its start would let them through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Flag(Protocol):
@@ -30,6 +45,7 @@ class StopRequest:
         self._parent = os.getppid()
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     def __call__(self) -> bool:
         late = self.deadline is not None and time.time() > self.deadline
