@@ -1,5 +1,5 @@
 PYTHON ?= python3
-BENCH = .venv/bin/python -m benchmark
+BENCH = .venv/bin/hydrabench
 WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')

@@ -10,5 +10,5 @@ for _room in ("datasets", "methods", "results"):
     if _spec is None or not str(_spec.origin).startswith(str(_CHECKOUT)):
         raise ImportError(
             f"package '{_room}' is {_spec.origin if _spec else 'nowhere'}, not HydraBench's {_CHECKOUT / _room}: "
-            f"run from the checkout with its own environment (make setup; .venv/bin/python -m benchmark)"
+            f"run from the checkout with its own environment (make setup; .venv/bin/hydrabench)"
         )

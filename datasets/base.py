@@ -108,7 +108,7 @@ class Dataset:
             )
 
     def how_to_get(self) -> str:
-        return f"run 'python -m benchmark data prepare --dataset {self.name}' where there is a network"
+        return f"run 'hydrabench data prepare --dataset {self.name}' where there is a network"
 
     def test(self) -> Images:
         raise NotImplementedError

@@ -106,7 +106,7 @@ class Cifair(TrainedOnCifar):
         folder = data_root() / "prepared" / self.name
         if not Arrays.at(folder):
             raise DataMissing(
-                f"{self.name}: ciFAIR's test images are not under {data_root()}; run 'python -m benchmark data prepare "
+                f"{self.name}: ciFAIR's test images are not under {data_root()}; run 'hydrabench data prepare "
                 f"--dataset {self.name}' where there is a network, or take {self._cifar.name}-dedup in its place"
             )
         return Arrays(folder).test()

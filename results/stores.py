@@ -1,11 +1,14 @@
-"""The stores that a command reads: known without importing any method."""
+"""The stores that a command reads: known without importing what reads them."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from results.artifacts import ArtifactRecord, load_artifacts
 from results.files import MEASURED
-from results.index import Records, load_records
+
+if TYPE_CHECKING:
+    from results.artifacts import ArtifactRecord
+    from results.index import Records
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,16 @@ class Stores:
     own: Path
     alone: bool = False
 
-    def records(self) -> Records:
+    def records(self) -> "Records":
+        """The records of runs."""
+        from results.index import load_records
+
         return load_records(self.folders())
 
-    def artifacts(self) -> list[ArtifactRecord]:
+    def artifacts(self) -> "list[ArtifactRecord]":
         """The records of built artifacts, for estimates."""
+        from results.artifacts import load_artifacts
+
         return load_artifacts(self.folders())
 
     def folders(self) -> list[Path]:

@@ -121,8 +121,13 @@ class Table:
         return list(zip(self.frame.itertuples(index=False), self.cells, strict=True))
 
 
+def seeds_text(count: int) -> str:
+    """`1 seed`, `3 seeds`: never n, which is the size of a subset in the papers."""
+    return f"{count} seed{'s' * (count != 1)}"
+
+
 def format_number(number: Number, style: Style, second_best: bool = False) -> str:
-    """`31.37 ± 3.28`, with its n where seeds are missing, without ± for one seed, – for none."""
+    """`31.37 ± 3.28`, with their number where seeds are missing, without ± for one seed, – for none."""
     if not number.n:
         return MISSING
     text = f"{number.mean:.2f}"
@@ -132,7 +137,7 @@ def format_number(number: Number, style: Style, second_best: bool = False) -> st
         text = style.bold(text)
     elif number.rank == 2 and second_best:
         text = style.underline(text)
-    return text if number.complete else f"{text} (n={number.n})"
+    return text if number.complete else f"{text} ({seeds_text(number.n)})"
 
 
 def _ours(line, cell: CellSpec) -> Number:

@@ -122,7 +122,7 @@ def test_what_is_shown(report, opened):
     page = opened(report)
     quick = page.locator("section[data-preset=quick]", has_text="HydraMix Table 1")
     row = quick.locator("tr[data-method=mixup]")
-    assert "30.50 ± 0.71 (n=2)" in row.inner_text()
+    assert "30.50 ± 0.71 (2 seeds)" in row.inner_text()
     assert "33.41 ± 2.70" in row.inner_text()
     assert "1 running" in row.inner_text()
     assert "1 failed" in quick.locator("tr[data-method=cutout]").inner_text()
@@ -146,7 +146,7 @@ def test_a_cell_explains_itself_and_links_to_its_records(report, opened):
     text = tip.inner_text()
     for part in ("other preset; n = 2 of 5 seeds", "published 33.41 ± 2.70", "0 done", "2 running", "3 missing"):
         assert part in text
-    assert "python -m benchmark run" in text and "--method mixup --samples-per-class 5" in text
+    assert "hydrabench run" in text and "--method mixup --samples-per-class 5" in text
     links = [link.get_attribute("href") for link in tip.locator("a").all()]
     assert len(links) == 2
     for link in links:

@@ -66,7 +66,7 @@ def test_text_rows(table):
     assert rows == [
         ["CIFAR-10 (dedup)", "Baseline", "*31.00 ± 1.00", "*60.00 ± 2.00"],
         ["(paper)", "31.37 ± 3.28", "58.84 ± 0.82"],
-        ["MixUp", "34.00 ± 1.41 (n=2)", "66.00 (n=1)"],
+        ["MixUp", "34.00 ± 1.41 (2 seeds)", "66.00 (1 seed)"],
         ["(paper)", "33.41 ± 2.70", "66.16 ± 0.78"],
         ["HydraMix", "–", "–"],
         ["(paper)", "*39.05 ± 2.77", "*68.95 ± 0.85"],
@@ -84,7 +84,7 @@ def test_markdown(table):
     assert [part.strip() for part in lines[2].split("|")[1:5]] == ["Dataset", "Method", "5", "50"]
     squeezed = [re.sub(" +", " ", line) for line in lines]
     assert "| CIFAR-10 (dedup) | Baseline | **31.00 ± 1.00** | **60.00 ± 2.00** |" in squeezed
-    assert "| | MixUp | 34.00 ± 1.41 (n=2) | 66.00 (n=1) |" in squeezed
+    assert "| | MixUp | 34.00 ± 1.41 (2 seeds) | 66.00 (1 seed) |" in squeezed
 
 
 LATEX = r"""\begin{table}

@@ -26,7 +26,7 @@ def test_samples_trains_once_and_draws(hydrabench, store, tmp_path):
     command = ("samples", "--method", METHOD, "--dataset", "digits", "--samples-per-class", "2", "--preset", "demo")
     first = hydrabench(*command, "-o", str(tmp_path / "a.png"), "--results", str(store))
     assert first.returncode == 0, first.stderr
-    assert "training hydramix generator (generator_size=32) of digits n=2 seed 0" in first.stderr
+    assert "training hydramix generator (generator_size=32) of digits 2/class seed 0" in first.stderr
     second = hydrabench(*command, "-o", str(tmp_path / "b.png"), "--results", str(store))
     assert "training" not in second.stderr
     (written,) = store.rglob("samples.png")

@@ -165,7 +165,7 @@ def test_a_progress_bar_never_ends_a_run(store, make_run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("benchmark.training.loop._REPORT_SECONDS", -1.0)
-    monkeypatch.setattr("benchmark.attempt.write_json", full)
+    monkeypatch.setattr("results.states.write_json", full)
     assert execute(make_run(), store).state == "done"
 
 

@@ -50,7 +50,7 @@ def test_one_failing_run_neither_sinks_nor_hides(hydrabench, store):
     broken = hydrabench(*arguments, "--set", "protocol.learning_rate=1e30")
     assert broken.returncode == 1
     assert "summary: 2 failed" in broken.stderr
-    assert re.search(r"failed: digits n=2 baseline seed 0 .*diverged at step", broken.stderr)
+    assert re.search(r"failed: digits 2/class baseline seed 0 .*diverged at step", broken.stderr)
     assert "failure.json" in broken.stderr
     again = hydrabench(*arguments, "--set", "protocol.learning_rate=1e30")
     assert again.returncode == 1
@@ -225,7 +225,7 @@ def test_a_failing_generator_fails_its_runs_alone_and_is_retried(hydrabench, sto
     assert answer.returncode == 1
     assert "1 done, 2 failed" in answer.stderr.replace("2 failed, 1 done", "1 done, 2 failed")
     (failure,) = store.glob("digits/n2/hydramix*/*/failure.json")
-    assert "hydramix generator (generator_size=32) of digits n=2 seed 0" in json.loads(failure.read_text())["error"]
+    assert "hydramix generator (generator_size=32) of digits 2/class seed 0" in json.loads(failure.read_text())["error"]
     plan = json.loads(hydrabench("plan", *diverging, "--format", "json").stdout)
     assert [artifact["state"] for artifact in plan["artifacts"]] == ["failed"]
     assert "would build" not in hydrabench("run", *diverging, "--dry-run").stderr

@@ -115,7 +115,7 @@ def test_without_any_files_the_root_is_named(name, empty_root):
 
 @pytest.mark.parametrize("cls", [Cifar10, Cifar100, Stl10])
 def test_without_files_the_command_that_gets_them_is_named(cls, empty_root):
-    with pytest.raises(DataMissing, match=f"python -m benchmark data prepare --dataset {cls.name}'"):
+    with pytest.raises(DataMissing, match=f"hydrabench data prepare --dataset {cls.name}'"):
         cls().train_labels()
 
 
