@@ -25,6 +25,7 @@ from results.verdict import Verdict, judge_study
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = CHECKOUT / "results" / "report"
+_TOLD = ("ours", "std", "n", "published", "published_std", "z", "p", "p_equal", "margin")
 MOST_CURVES = 5000  # runs; a page of that many has about 9 MB
 
 
@@ -163,7 +164,7 @@ class _Collector:
         seeds = list(zip(outline.seeds, spec.keys, strict=False))
         states = {seed: self._state(key) for seed, key in seeds}
         counts = Counter(states.values())
-        value = {name: getattr(verdict, name) for name in ("ours", "std", "n", "published", "published_std", "z", "p")}
+        value: dict[str, object] = {name: getattr(verdict, name) for name in _TOLD}
         value |= {"state": verdict.state, "asked": len(outline.seeds), "seeds": states}
         value |= {"open": ", ".join(f"{counts[state]} {state}" for state in ("running", "failed") if counts[state])}
         links = {seed: self._link(self.records.by_key[key]) for seed, key in seeds if key in self.records.by_key}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from tabulate import tabulate
 
@@ -9,28 +10,82 @@ from datasets.base import CHECKOUT
 from results.escape import escape_markdown
 from results.index import Records
 from results.outline import Outline
-from results.verdict import ALPHA, TableVerdict, judge_study, verdict_table
+from results.verdict import ALPHA, FEW, MARGIN, MARGIN_FEW, TableVerdict, judge_study, verdict_table
 
 DEVIATIONS = CHECKOUT / "results" / "deviations.md"
 
 
 def reproduction(studies: Iterable[Sequence[Outline]], records: Records) -> str:
     """The page. studies: of each the outline as the paper has it, then at other presets and on stand-ins."""
+    studies = list(studies)
     sections = [section for outlines in studies for section in _sections(outlines, records)]
     summary = tabulate([[_place(o), o.preset, v.summary()] for o, v in sections], ("study", "preset", "state"), "pipe")
     details = "\n\n".join(_section(outline, verdict) for outline, verdict in sections)
-    return f"{_INTRODUCTION}\n\n{summary}\n\n{DEVIATIONS.read_text().strip()}\n\n## Study by study\n\n{details}\n"
+    head = f"{_INTRODUCTION}\n\n{coverage(studies, records).sentence()}"
+    return f"{head}\n\n{summary}\n\n{DEVIATIONS.read_text().strip()}\n\n## Study by study\n\n{details}\n"
 
 
 _INTRODUCTION = f"""# What of the papers is reproduced
 
 Written by `make reproduction` from the records in `results/measured`; do not edit.
 
-`match`: Welch's t test of our seeds against the published mean and standard deviation (5 seeds) gives p ≥ {ALPHA}. It
-says that the two cannot be told apart, not that they are equal; of cells that are equal, 1 in 20 is `off` by chance.
-`off`: p < {ALPHA}. `incomplete`: fewer seeds than the study asks for. `stand-in match` and `stand-in off`: another
-dataset in the published one's place, never counted as a match. `other preset`: a shorter or changed training, not the
-papers' setting. z = difference / sqrt(std²/n + published std²/5)."""
+Each cell's seeds are compared with the published mean and standard deviation over 5 seeds:
+
+- `equivalent`: two one-sided tests (p < {ALPHA}) say that the means differ by less than {MARGIN_FEW:g} points up to
+  {FEW} samples per class, {MARGIN:g} point above. It claims that the number is reproduced.
+- `off`: Welch's t test says that they differ (p < {ALPHA}), and they are not equivalent. Of cells that are equal,
+  1 in 20 is `off` by chance.
+- `compatible`: neither. The two cannot be told apart, which more seeds may change.
+- `incomplete`: fewer seeds than the study asks for. `no std published`: the difference alone.
+- `stand-in ...`: another dataset in the published one's place, never counted as reproduced.
+- `other preset`: a shorter or changed training, not the papers' setting.
+
+z = difference / sqrt(std²/n + published std²/5)."""
+
+
+class Coverage(NamedTuple):
+    """How much of what the papers print is measured at their own preset. total: published cells of the studies, each
+    once; measured: of those, with a whole cell of records; stand_ins: further ones, on another dataset in its place;
+    elsewhere: at other presets."""
+
+    total: int
+    measured: int
+    equivalent: int
+    compatible: int
+    off: int
+    stand_ins: int
+    elsewhere: int
+
+    def sentence(self) -> str:
+        """For the first screen of README and of the page."""
+        found = f"{self.equivalent} equivalent, {self.compatible} compatible, {self.off} off"
+        return (
+            f"Measured at the papers' preset: {self.measured} of {self.total} published cells ({found}) and "
+            f"{self.stand_ins} on stand-in datasets; at shorter presets: {self.elsewhere}."
+        )
+
+
+def coverage(studies: Iterable[Sequence[Outline]], records: Records) -> Coverage:
+    """Counts over all studies; a published number that several of them show counts once."""
+    states: dict[tuple, set[str]] = {}
+    for outline, verdict in (section for outlines in studies for section in _sections(outlines, records)):
+        for cell in verdict.cells:
+            if cell.published is not None:
+                place = (outline.published, cell.published_dataset, cell.method, cell.samples_per_class)
+                states.setdefault(place, set()).add(cell.state)
+
+    def count(*wanted: str) -> int:
+        return sum(not found.isdisjoint(wanted) for found in states.values())
+
+    return Coverage(
+        total=len(states),
+        measured=count("equivalent", "compatible", "off", "no std published"),
+        equivalent=count("equivalent"),
+        compatible=count("compatible"),
+        off=count("off"),
+        stand_ins=count("stand-in equivalent", "stand-in compatible", "stand-in off"),
+        elsewhere=count("other preset"),
+    )
 
 
 def _sections(outlines: Sequence[Outline], records: Records) -> Iterator[tuple[Outline, TableVerdict]]:

@@ -17,16 +17,21 @@ from results.outline import CellSpec, Outline
 
 ALPHA = 0.05
 STATES = (
-    "match",
+    "equivalent",
+    "compatible",
     "off",
     "incomplete",
-    "stand-in match",
+    "no std published",
+    "stand-in equivalent",
+    "stand-in compatible",
     "stand-in off",
     "other preset",
     "not run",
     "nothing published",
 )
-_HEAD = ("dataset", "method", "per class", "published", "ours", "seeds", "difference", "z", "p", "verdict")
+MATCHES = ("equivalent", "compatible")
+FEW, MARGIN_FEW, MARGIN = 20, 2.0, 1.0  # points within which means count as equal: up to FEW per class, and above
+_HEAD = ("dataset", "method", "per class", "published", "ours", "seeds", "difference", "z", "p", "p equal", "verdict")
 EXIT_MATCH, EXIT_OFF, EXIT_OPEN = 0, 1, 3  # 2 is for bad input
 
 
@@ -35,7 +40,8 @@ class Verdict:
     """One cell beside its published number, all in percent.
 
     n: seeds behind ours; z = difference / sqrt(std²/n + published_std²/5); p: Welch's t test of ours against the
-    published mean and standard deviation over 5 seeds; None where there is nothing to compute it from.
+    published mean and standard deviation over 5 seeds; p_equal: two one-sided tests of the same that the means differ
+    by less than `margin` points; None where there is nothing to compute it from.
     """
 
     dataset: str
@@ -50,6 +56,8 @@ class Verdict:
     difference: float | None
     z: float | None
     p: float | None
+    p_equal: float | None
+    margin: float
     state: str
     dataset_shown: str = ""  # in lines for people; dataset is its id
 
@@ -58,12 +66,18 @@ class Verdict:
 class Scope:
     """What a table was made with, as far as a verdict depends on it. seeds: how many the study asks for.
 
-    papers_setting: whether preset and protocol are the papers' own.
+    papers_setting: whether preset and protocol are the papers' own. margin: points within which means count as equal;
+    None: 2 up to 20 samples per class, 1 above.
     """
 
     preset: str
     papers_setting: bool
     seeds: int
+    margin: float | None = None
+
+    def margin_at(self, samples_per_class: int) -> float:
+        """The points within which means count as equal at a size."""
+        return self.margin or (MARGIN_FEW if samples_per_class <= FEW else MARGIN)
 
 
 @dataclass(frozen=True)
@@ -79,19 +93,24 @@ class TableVerdict:
         return {state: found[state] for state in STATES}
 
     def summary(self) -> str:
-        """`54 of 198 cells run at paper preset, 50 match`, and whatever else there is."""
+        """`54 of 198 cells run at paper preset: 30 equivalent, 20 compatible, 4 off`, and whatever else there is."""
         counts = self.counts()
-        compared = counts["match"] + counts["off"]
+        compared = counts["off"] + counts["no std published"] + self._matches()
         total = len(self.cells) - counts["nothing published"]
-        others = [f"{counts[state]} {state}" for state in STATES[1:-2] if counts[state]]
-        return ", ".join([f"{compared} of {total} cells run at paper preset", f"{counts['match']} match", *others])
+        found = [
+            f"{counts[state]} {state}" for state in STATES[:-2] if counts[state] or (state in STATES[:3] and compared)
+        ]
+        return f"{compared} of {total} cells run at paper preset" + (f": {', '.join(found)}" if found else "")
+
+    def _matches(self) -> int:
+        return sum(self.counts()[state] for state in MATCHES)
 
     def exit_code(self) -> int:
-        """0: every published cell is run at the papers' setting and matches; 1: at least one is off; 3: neither."""
+        """0: every published cell is run at the papers' setting and is not off; 1: at least one is off; 3: neither."""
         counts = self.counts()
         if counts["off"]:
             return EXIT_OFF
-        return EXIT_MATCH if counts["match"] == len(self.cells) - counts["nothing published"] > 0 else EXIT_OPEN
+        return EXIT_MATCH if self._matches() == len(self.cells) - counts["nothing published"] > 0 else EXIT_OPEN
 
     def as_json(self) -> dict[str, object]:
         scope = {"title": self.title, "preset": self.scope.preset, "summary": self.summary(), "counts": self.counts()}
@@ -105,7 +124,9 @@ def judge(title: str, frame: pd.DataFrame, cells: Iterable[CellSpec], scope: Sco
 
 
 def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
-    p = welch(line["mean"], line["std"], line["n"], line["published_mean"], line["published_std"])
+    ours, theirs = (line["mean"], line["std"], line["n"]), (line["published_mean"], line["published_std"])
+    margin = scope.margin_at(cell.samples_per_class)
+    p, p_equal = welch(*ours, *theirs), equivalence(*ours, *theirs, margin)
     return Verdict(
         dataset=cell.dataset_id,
         published_dataset=cell.published_dataset,
@@ -119,47 +140,70 @@ def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
         difference=_known(line["difference"]),
         z=_known(line["z"]),
         p=_known(p),
-        state=_state(line, cell, scope, p),
+        p_equal=_known(p_equal),
+        margin=margin,
+        state=_state(line, cell, scope, p, p_equal),
         dataset_shown=cell.dataset_shown,
     )
 
 
-def _state(line: dict, cell: CellSpec, scope: Scope, p: float) -> str:
+def _state(line: dict, cell: CellSpec, scope: Scope, p: float, p_equal: float) -> str:
     if math.isnan(line["published_mean"]):
         return "nothing published"
     if not line["n"]:
         return "not run"
     if not scope.papers_setting:
         return "other preset"
-    if line["n"] < scope.seeds or math.isnan(p):
+    if line["n"] < scope.seeds:
         return "incomplete"
-    state = "match" if p >= ALPHA else "off"
+    if math.isnan(p):
+        return "no std published"
+    state = "equivalent" if p_equal < ALPHA else "compatible" if p >= ALPHA else "off"
     return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
 
 
 def welch(mean: float, std: float, n: int, published_mean: float, published_std: float) -> float:
-    """p of Welch's t test against a mean and standard deviation over 5 seeds; NaN for fewer than two of ours.
+    """p of Welch's t test against a mean and standard deviation over 5 seeds; NaN where one of the two has no spread.
 
-    A mean that was published without standard deviation counts as exact (the test is then the one-sample one).
     It is scipy.stats.ttest_ind_from_stats with equal_var=False, whose import takes longer than a whole verdict.
     """
-    if n < 2 or math.isnan(published_mean):
-        return math.nan
-    ours, theirs = std**2 / n, (0.0 if math.isnan(published_std) else published_std) ** 2 / PAPER_SEEDS
-    if ours + theirs == 0:
+    spread, freedom = _spread_of(std, n, published_std)
+    if spread == 0:
         return float(mean == published_mean)
+    return float(2 * stdtr(freedom, -abs(mean - published_mean) / spread))
+
+
+def equivalence(mean: float, std: float, n: int, published_mean: float, published_std: float, margin: float) -> float:
+    """p of two one-sided tests that two means differ by less than `margin`; NaN where one of the two has no spread.
+
+    It is statsmodels' ttost_ind with usevar="unequal", of means and standard deviations in the place of values.
+    """
+    spread, freedom = _spread_of(std, n, published_std)
+    away = abs(mean - published_mean) - margin
+    if spread == 0:
+        return float(away >= 0)
+    return float(stdtr(freedom, away / spread))
+
+
+def _spread_of(std: float, n: int, published_std: float) -> tuple[float, float]:
+    """The standard error of the difference of means, and its degrees of freedom; NaN where there is none."""
+    if n < 2 or math.isnan(published_std):
+        return math.nan, math.nan
+    ours, theirs = std**2 / n, published_std**2 / PAPER_SEEDS
+    if ours + theirs == 0:
+        return 0.0, math.nan
     freedom = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (PAPER_SEEDS - 1))
-    return float(2 * stdtr(freedom, -abs(mean - published_mean) / math.sqrt(ours + theirs)))
+    return math.sqrt(ours + theirs), freedom
 
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def judge_study(outline: Outline, records: Records) -> TableVerdict:
-    """The verdict on every cell of an outline; averages over datasets have none of their own."""
+def judge_study(outline: Outline, records: Records, margin: float | None = None) -> TableVerdict:
+    """The verdict on every cell of an outline; averages over datasets have none of their own. margin: see Scope."""
     cells = outline.measured_cells
-    scope = Scope(outline.preset, outline.papers_setting, len(outline.study_seeds))
+    scope = Scope(outline.preset, outline.papers_setting, len(outline.study_seeds), margin)
     return judge(outline.title, aggregate(cells, records, load_published(outline.published)), cells, scope)
 
 
@@ -184,7 +228,7 @@ def _line(cell: Verdict, escape: Callable[[str], str]) -> list[str]:
     shown = cell.dataset_shown or cell.dataset
     dataset = shown if cell.dataset == cell.published_dataset else f"{shown} for {cell.published_dataset}"
     numbers = [_spread(cell.published, cell.published_std), _spread(cell.ours, cell.std), str(cell.n)]
-    compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show_p(cell.p)]
+    compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show_p(cell.p), _show_p(cell.p_equal)]
     names = [escape(dataset), escape(cell.method), str(cell.samples_per_class)]
     return [*names, *numbers, *compared, cell.state]
 

@@ -52,7 +52,7 @@ const number = (value, digits) => (value === null ? "–" : value.toFixed(digits
 function fillTip(cell) {
   const spread = (mean, std) => number(mean, 2) + (std === null ? "" : ` ± ${std.toFixed(2)}`);
   const lines = [`${cell.state}; n = ${cell.n} of ${cell.asked} seeds`, `ours ${spread(cell.ours, cell.std)}`];
-  if (cell.published !== null) lines.push(`published ${spread(cell.published, cell.published_std)}; z ${number(cell.z, 2)}; p ${number(cell.p, 4)}`);
+  if (cell.published !== null) lines.push(`published ${spread(cell.published, cell.published_std)}; z ${number(cell.z, 2)}; p ${number(cell.p, 4)}; p of means within ${cell.margin} points ${number(cell.p_equal, 4)}`);
   tip.replaceChildren(...lines.map((line) => element("p", line)));
   const seeds = element("p", "seeds: ");
   for (const [seed, state] of Object.entries(cell.seeds)) {

@@ -3,17 +3,20 @@
 import json
 import math
 
+import numpy as np
 import pytest
-from scipy.stats import ttest_1samp, ttest_ind_from_stats
+from scipy.stats import ttest_ind_from_stats
+from statsmodels.stats.weightstats import ttost_ind
 
 from benchmark.outlines import load_outline, outlines_with_records
 from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
+from results.aggregate import PublishedCell, load_published
 from results.files import CHECKOUT
 from results.records import write_record
-from results.reproduction import reproduction
+from results.reproduction import coverage, reproduction
 from results.stores import Stores
-from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, judge_study, welch
+from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, equivalence, judge_study, welch
 
 SPREAD = (-1.0, -0.5, 0.0, 0.5, 1.0)
 BASELINE = {5: 31.37, 10: 38.09, 20: 47.50, 30: 53.19, 50: 58.84}
@@ -46,10 +49,31 @@ def test_p_is_that_of_scipy(n, std, theirs, difference):
     assert welch(30 + difference, std, n, 30, theirs) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_mean_without_spread_is_tested_as_exact():
-    values = [9.1, 9.9, 9.4]
-    expected = ttest_1samp(values, 9.0).pvalue
-    assert welch(sum(values) / 3, math.sqrt(0.49 / 3), 3, 9.0, math.nan) == pytest.approx(expected, rel=1e-9)
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+@pytest.mark.parametrize(("std", "theirs"), [(0.5, 3.28), (2.0, 0.1), (1.0, 1.0)])
+@pytest.mark.parametrize("difference", [0.0, 0.3, -1.4, 4.0])
+def test_equivalence_is_that_of_statsmodels(n, std, theirs, difference):
+    ours, published = _values(30 + difference, std, n), _values(30, theirs, PAPER_SEEDS)
+    expected = ttost_ind(ours, published, -2, 2, usevar="unequal")[0]
+    assert equivalence(30 + difference, std, n, 30, theirs, 2.0) == pytest.approx(expected, rel=1e-9)
+
+
+def _values(mean: float, std: float, n: int) -> np.ndarray:
+    """n values with exactly this mean and sample standard deviation."""
+    values = np.arange(n, dtype=float) ** 2
+    return mean + std * (values - values.mean()) / values.std(ddof=1)
+
+
+def test_a_mean_published_without_std_gets_the_difference_alone(judge, monkeypatch):
+    assert math.isnan(welch(30, 1, 5, 29, math.nan)) and math.isnan(equivalence(30, 1, 5, 29, math.nan, 2))
+    cells = load_published("hydramix-table1.csv")
+    place = ("cifair10", "baseline", 5, "top1")
+    monkeypatch.setattr("results.verdict.load_published", lambda name: {**cells, place: PublishedCell("31.37", "")})
+    found = judge({("baseline", 5): 32.0})
+    cell = found["baseline", 5]
+    assert (cell.state, cell.z, cell.p, cell.p_equal) == ("no std published", None, None, None)
+    assert cell.difference == pytest.approx(0.63)
+    assert found["all"].exit_code() == 3
 
 
 def test_p_at_the_edges():
@@ -57,11 +81,13 @@ def test_p_at_the_edges():
     assert math.isnan(welch(30, 1, 5, math.nan, math.nan))
     assert welch(30, 0, 5, 30, 0) == 1
     assert welch(30, 0, 5, 31, 0) == 0
+    assert equivalence(30, 0, 5, 31, 0, 2.0) == 0
+    assert equivalence(30, 0, 5, 32, 0, 2.0) == 1
 
 
-def test_match_and_off(judge):
+def test_compatible_and_off(judge):
     found = judge({("baseline", 5): 32.0, ("baseline", 50): 55.0})
-    assert found["baseline", 5].state == "match"
+    assert found["baseline", 5].state == "compatible"
     assert found["baseline", 50].state == "off"
     cell = found["baseline", 50]
     assert (cell.published, cell.published_std, cell.ours, cell.n) == (58.84, 0.82, 55.0, 5)
@@ -82,9 +108,9 @@ def test_asking_for_fewer_seeds_does_not_complete_a_cell(judge, store):
     assert (cell.n, cell.state) == (3, "incomplete")
 
 
-def test_a_stand_in_is_never_a_match(judge):
+def test_a_stand_in_is_never_counted_as_reproduced(judge):
     found = judge({("baseline", 5): 32.0, ("baseline", 50): 55.0}, datasets=("cifar10-dedup",))
-    assert (found["baseline", 5].state, found["baseline", 50].state) == ("stand-in match", "stand-in off")
+    assert (found["baseline", 5].state, found["baseline", 50].state) == ("stand-in compatible", "stand-in off")
     assert found["all"].exit_code() == 3
 
 
@@ -106,7 +132,7 @@ def test_the_summary_line(judge):
         ("baseline", 100): 50.0,
     }
     verdict = judge(means)["all"]
-    assert verdict.summary() == "6 of 12 cells run at paper preset, 5 match, 1 off"
+    assert verdict.summary() == "6 of 12 cells run at paper preset: 3 equivalent, 2 compatible, 1 off"
     assert sum(verdict.counts().values()) == 12
 
 
@@ -118,12 +144,12 @@ def _verdict(*states: str) -> TableVerdict:
 @pytest.mark.parametrize(
     ("states", "code"),
     [
-        (["match", "match"], 0),
-        (["match", "nothing published"], 0),
-        (["match", "off", "not run"], 1),
-        (["match", "not run"], 3),
-        (["match", "incomplete"], 3),
-        (["stand-in match"], 3),
+        (["equivalent", "compatible"], 0),
+        (["compatible", "nothing published"], 0),
+        (["compatible", "off", "not run"], 1),
+        (["compatible", "not run"], 3),
+        (["compatible", "incomplete"], 3),
+        (["stand-in compatible"], 3),
         (["stand-in off"], 3),
         (["nothing published"], 3),
         ([], 3),
@@ -138,7 +164,7 @@ def test_the_verb_prints_json_alone_and_ends_with_its_code(hydrabench, judge):
     done = hydrabench("verdict", "table1", "--method", "baseline", "--dataset", "cifair10", "--format", "json")
     assert done.returncode == 1
     answer = json.loads(done.stdout)["table1"]
-    assert answer["summary"] == "1 of 6 cells run at paper preset, 0 match, 1 off"
+    assert answer["summary"] == "1 of 6 cells run at paper preset: 0 equivalent, 0 compatible, 1 off"
     assert [cell["state"] for cell in answer["cells"]] == ["off"] + ["not run"] * 5
     assert set(answer["cells"][0]) == set(Verdict.__dataclass_fields__)
 
@@ -154,3 +180,23 @@ def test_the_committed_page_is_what_committed_records_give(tmp_path):
     records = Stores(tmp_path).records()
     studies = [outlines_with_records(name, records) for name in study_names()]
     assert (CHECKOUT / "results" / "REPRODUCTION.md").read_text() == reproduction(studies, records)
+
+
+def test_a_margin_decides_what_is_equivalent(judge, store):
+    """61.17 ± 1.03 is published for Cutout at 50 per class: 0.3 away is within 3 points, and not surely within 1."""
+    assert judge({("cutout", 50): 61.47})["cutout", 50].state == "compatible"
+    axes = Selection(datasets=("cifair10",), methods=("cutout",), samples_per_class=(50,))
+    (cell,) = judge_study(load_outline("table1", axes), Stores(store, alone=True).records(), margin=3.0).cells
+    assert (cell.state, cell.margin) == ("equivalent", 3.0)
+    assert cell.p_equal < 0.05 < cell.p
+
+
+def test_coverage_counts_a_published_cell_once(judge, store):
+    """Table 6 shows cells of Table 1 again; its own file prints them, so they count by file."""
+    judge({("baseline", 5): 32.0, ("baseline", 50): 55.0})
+    records = Stores(store, alone=True).records()
+    studies = [outlines_with_records(name, records) for name in ("table1", "figure4", "figure5", "table1")]
+    found = coverage(studies, records)
+    assert (found.measured, found.compatible, found.off, found.stand_ins) == (2, 1, 1, 0)
+    assert found.total < 198 + 18 + 1
+    assert found.sentence().startswith(f"Measured at the papers' preset: 2 of {found.total} published cells")
