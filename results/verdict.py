@@ -97,9 +97,8 @@ class TableVerdict:
         counts = self.counts()
         compared = counts["off"] + counts["no std published"] + self._matches()
         total = len(self.cells) - counts["nothing published"]
-        found = [
-            f"{counts[state]} {state}" for state in STATES[:-2] if counts[state] or (state in STATES[:3] and compared)
-        ]
+        shown = [state for state in STATES[:-2] if counts[state] or (compared and state in (*MATCHES, "off"))]
+        found = [f"{counts[state]} {state}" for state in shown]
         return f"{compared} of {total} cells run at paper preset" + (f": {', '.join(found)}" if found else "")
 
     def _matches(self) -> int:

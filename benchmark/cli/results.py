@@ -106,9 +106,8 @@ def verdict(
     if form == "markdown":
         return put(reproduction([outlines_with_records(name, records) for name in study_names()], records), output)
     outlines = [load_outline(name, selection) for name in studies or study_names()]
-    found = {
-        outline.name: judge_study(outline, records, margin) for outline in outlines if studies or outline.published
-    }
+    judged = [outline for outline in outlines if studies or outline.published]
+    found = {outline.name: judge_study(outline, records, margin) for outline in judged}
     note_left_out(records.problems)
     put(verdicts_json(found) if form == "json" else verdicts_text(found), output)
     sys.exit(worst(found.values()))
