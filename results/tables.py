@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from tabulate import tabulate
@@ -140,11 +140,11 @@ def format_number(number: Number, style: Style, second_best: bool = False) -> st
     return text if number.complete else f"{text} ({seeds_text(number.n)})"
 
 
-def _ours(line, cell: CellSpec) -> Number:
+def _ours(line: Any, cell: CellSpec) -> Number:
     return Number(line.mean, line.std, line.n, len(cell.keys))
 
 
-def _published(line) -> Number:
+def _published(line: Any) -> Number:
     known = not math.isnan(line.published_mean)
     return Number(line.published_mean, line.published_std, 5 * known, 5)
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from slurm.packing import Arrangement, Array, Pack, spread
 from slurm.profiles import Profile
 from slurm.queues import Standing, failed_since, find_standing, keys_of, max_array_size
 from slurm.submissions import FOLDER, SentArray, Submission, folder_of, new_id, save
+
+if TYPE_CHECKING:
+    from slurm.work import Order
 
 Note = Callable[[str], None]
 Estimates = Mapping[str, tuple[float, bool]]  # by key: seconds, and whether they are a guess
@@ -250,7 +254,7 @@ def send_all(draft: Draft, store: Path, note: Note) -> None:
         note(f"submitted {array.kind}: {_describe(array.packs)}, as {sent.base}")
 
 
-def _order(draft: Draft, pack: Pack, store: Path, folder: Path):
+def _order(draft: Draft, pack: Pack, store: Path, folder: Path) -> "Order":
     from slurm.work import Order
 
     failures = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def make_run() -> Callable[..., Run]:
 def hydrabench(store: Path) -> Callable[..., subprocess.CompletedProcess]:
     """Runs `python -m benchmark ...` in a process of its own, on a store of the test's own."""
 
-    def call(*arguments: str, cwd: Path = CHECKOUT, **more: object) -> subprocess.CompletedProcess:
+    def call(*arguments: str, cwd: Path = CHECKOUT, **more: Any) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "benchmark", *arguments]
         if arguments[0] in READERS:
             command += ["--results", str(store), "--ignore-measured"]
@@ -130,6 +131,7 @@ def make_record() -> Callable[..., Record]:
                 "peak_memory": 1.0,
             },
             warnings=[],
+            artifacts=[],
         )
 
     return make

@@ -1,7 +1,8 @@
-"""Two layers as the processor likes them: on a CPU in mixed precision half of a generator's step is theirs."""
+"""CPU-friendly norm and convolution: in mixed precision half of a generator's step is theirs."""
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ class _CpuNorm(torch.autograd.Function):
     """Image by image with the kernels of batch norm, which keep channels last and find an image in the cache."""
 
     @staticmethod
-    def forward(ctx, features: Tensor, slope: float) -> Tensor:
+    def forward(ctx: Any, features: Tensor, slope: float) -> Tensor:
         features = features.contiguous(memory_format=torch.channels_last)
         count, channels = features.shape[:2]
         # weights in float32 make the kernels keep float32 means also of bf16 features
@@ -47,7 +48,7 @@ class _CpuNorm(torch.autograd.Function):
         return normal
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         features, normal, means, deviations, scale = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         result = torch.empty_like(features)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ print(Shift(Order(runs, store, store / ".slurm" / "x", 1, CodeState("another com
 
 def start(store: Path, epochs: int = 1, **environment: str) -> subprocess.Popen:
     command = [sys.executable, "-c", JOB, str(store), str(epochs)]
-    more = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": CHECKOUT}
+    more: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": CHECKOUT}
     return subprocess.Popen(command, env=os.environ | environment, **more)
 
 

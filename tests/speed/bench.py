@@ -192,7 +192,7 @@ def bench_generators(device: torch.device) -> None:
         with flops_counted() as counter:
             building.advance()
         step = min(seconds(building.advance, device) for _ in range(4))
-        rate, batch = matmul_rate(device), artifact.recipe.batch_size  # type: ignore[attr-defined]
+        rate, batch = matmul_rate(device), artifact.recipe.batch_size
         say(f"generator of {name}, batch {batch}", f"{batch / step:.1f} samples/s")
         say("  share of the matmul rate", f"{counter.get_total_flops() / step / rate:.0%}")
         if name == "chimeramix-seg":
@@ -220,7 +220,7 @@ def bench_glico(device: torch.device) -> None:
     building = artifact.recipe.start(paper_task(dataset, device), ())
     building.advance()
     step = statistics.median(seconds(building.advance, device) for _ in range(8))
-    say(f"fitting of glico, batch {artifact.recipe.batch_size}", f"{1 / step:.2f} steps/s")  # type: ignore[attr-defined]
+    say(f"fitting of glico, batch {artifact.recipe.batch_size}", f"{1 / step:.2f} steps/s")
 
 
 def bench_scattering(device: torch.device) -> None:
@@ -257,11 +257,11 @@ def bench_supermix(device: torch.device) -> None:
     building = artifact.recipe.start(task, (teacher,))
 
     def update_a_fresh_batch() -> None:
-        building.search = None  # type: ignore[attr-defined]
+        building.search = None
         building.advance()
 
     step = min(seconds(update_a_fresh_batch, device) for _ in range(4))
-    masks = building.search.logits.shape[:2].numel()  # type: ignore[attr-defined]
+    masks = building.search.logits.shape[:2].numel()
     say("masks of supermix, with the paper preset's teacher", f"{masks / step:.1f} updates/s")
 
 

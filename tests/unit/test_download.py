@@ -38,7 +38,7 @@ class Python2Pickler(pickle._Pickler):
         self.write(pickle.BINSTRING + struct.pack("<i", len(content)) + content)
         self.memoize(text)
 
-    dispatch[str] = dispatch[bytes] = save_string
+    dispatch[str] = dispatch[bytes] = save_string  # type: ignore[assignment]
 
 
 def pickled(value: object) -> bytes:

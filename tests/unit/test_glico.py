@@ -436,7 +436,7 @@ def test_a_drawn_image_lies_between_its_own_and_a_neighbour_s_latent():
     latents = torch.eye(10, LATENT)
     seen = []
     method.fitted.generator.forward = lambda codes, noise: seen.append(codes) or torch.zeros(len(codes), 3, 32, 32)
-    method = replace(method, fitted=method.fitted._replace(latents=latents), neighbours=Neighbours(digits(1)))
+    method = replace(method, fitted=method.fitted._replace(latents=latents), neighbours=Neighbours(digits(1)))  # type: ignore[call-arg]
     method.neighbours.draw = lambda picked, rng: (picked + 1) % 10
     rng = torch.Generator().manual_seed(0)
     for _ in range(40):

@@ -194,7 +194,7 @@ def test_partners_are_of_the_image_s_class_itself_included():
     coloured = replace(task, images=colours[:, None, None].expand(-1, 32, 32, -1).contiguous())
     batch = batches("baseline", coloured).make(torch.arange(20))
     assert torch.equal(to_bytes(batch.images)[:, 0, 0], colours)
-    labels, places = to_bytes(batch.partners(30).images)[:, :, 0, 0, :2].long().unbind(-1)
+    labels, places = to_bytes(batch.partners(30).images)[:, :, 0, 0, :2].long().unbind(-1)  # type: ignore[misc]
     assert torch.equal(labels, task.labels.expand(30, -1))
     for image in range(20):
         assert set(places[:, image].tolist()) == set((task.labels == task.labels[image]).nonzero().flatten().tolist())
@@ -213,7 +213,7 @@ def numbered(task: Task) -> Task:
 
 def sources_of_the_classifier(task: Task) -> Tensor:
     batch = batches("baseline", task).make(torch.arange(50).repeat(400))
-    return torch.cat([batch.images[None], batch.partners(3).images])
+    return torch.cat([batch.images[None], batch.partners(3).images])  # type: ignore[misc]
 
 
 def sources_of_the_generator(task: Task) -> Tensor:
@@ -263,14 +263,14 @@ def test_precomputed_maps_follow_crop_and_flip():
     numbers = torch.arange(32 * 32, dtype=torch.uint8).view(1, 32, 32, 1).expand(20, -1, -1, 3).contiguous()
     task = replace(task, images=numbers)
 
-    class Numbered(type(prepared("nmix", task))):
+    class Numbered(type(prepared("nmix", task))):  # type: ignore[misc]
         def maps(self, task):
             return task.images[..., 0].to(torch.int16)
 
     plain = prepared("nmix", task)
     current = Batches(task, Numbered(plain.method, plain.task, None, None), protocol(), Streams(0))
     batch = current.make(torch.arange(20))
-    partners = batch.partners(3)
+    partners = batch.partners(3)  # type: ignore[misc]
     for images, maps in ((batch.images, batch.maps), (partners.images, partners.maps)):
         assert torch.equal(((images + 1) * 127.5).round().to(torch.int16).select(-3, 0), maps)
 

@@ -54,7 +54,7 @@ def assert_follows(masks: Tensor, law: Law) -> None:
 
 
 def law_of(outcomes: Iterator[tuple[tuple[int, ...], float]]) -> Law:
-    law: Law = Counter()
+    law: Law = Counter()  # type: ignore[assignment]
     for mask, probability in outcomes:
         law[mask] += probability
     return law
@@ -233,7 +233,7 @@ def test_hydra_mask_of_no_and_of_all_segments() -> None:
 
 ALL_RULES: dict[str, Callable[[torch.Generator], Tensor]] = {
     "grid": lambda r: grid_mask(3, 8, r),
-    **{name: lambda r, rule=rule: rule(patchwork(), 8, r) for name, rule in MASK_RULES.items()},
+    **{name: lambda r, rule=rule: rule(patchwork(), 8, r) for name, rule in MASK_RULES.items()},  # type: ignore[misc]
     "hydra": lambda r: hydra_mask(patchwork(), 8, r),
 }
 

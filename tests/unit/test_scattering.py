@@ -101,7 +101,7 @@ def slow_coefficient(image: np.ndarray, *wavelets: np.ndarray) -> np.ndarray:
         image = np.abs(waves @ ((waves.conj() @ image @ waves.conj()) * wavelet) @ waves) / size**2
     distance = np.minimum(line, size - line)
     blur = sum(np.exp(-((distance + period * size) ** 2) / (2 * 1.6**2)) for period in (-1, 0, 1))
-    blur = blur / (math.sqrt(2 * math.pi) * 1.6)
+    blur = blur / (math.sqrt(2 * math.pi) * 1.6)  # type: ignore[assignment]
     rows = np.array([[blur[(4 * m - u) % size] for u in range(size)] for m in range(1, size // 4 - 1)])
     return rows @ image @ rows.T
 

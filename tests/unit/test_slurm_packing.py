@@ -36,7 +36,7 @@ def test_a_job_longer_than_the_limit_has_a_pack_of_its_own():
 
 
 def test_local_packs_are_as_many_as_processes_and_about_as_long():
-    packs = spread([Fake(str(n), seconds=n + 1) for n in range(10)], cost, 3)
+    packs = spread([Fake(str(n), seconds=n + 1) for n in range(10)], cost, 3)  # type: ignore[misc]
     assert sorted(key for pack in keys(packs) for key in pack) == [str(n) for n in range(10)]
     assert len(packs) == 3
     assert max(pack.seconds for pack in packs) - min(pack.seconds for pack in packs) <= 10
@@ -49,7 +49,7 @@ def test_arrays_are_cut_to_what_the_site_takes(count, size, pieces):
 
 
 def test_without_artifacts_nothing_waits_and_large_sweeps_are_several_arrays():
-    arrays = Arrangement(cost, 120, 3).arrays([], [Fake(str(n)) for n in range(14)])
+    arrays = Arrangement(cost, 120, 3).arrays([], [Fake(str(n)) for n in range(14)])  # type: ignore[misc]
     assert [(array.kind, len(array.packs)) for array in arrays] == [("runs", 3), ("runs", 3), ("runs", 1)]
     assert not any(array.after for array in arrays)
 

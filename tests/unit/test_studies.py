@@ -174,7 +174,7 @@ def test_only_table9_has_averages():
 
 def test_rows_of_table9_share_one_generator_across_datasets():
     grid = load_grid("table9", Selection(seeds=(0,)))
-    keys = {}
+    keys = {}  # type: ignore[var-annotated]
     for run in grid.runs():
         (build,) = run.artifacts
         keys.setdefault(build.dataset.training_source, set()).add(build.key)

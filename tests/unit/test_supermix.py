@@ -56,7 +56,7 @@ def recipe(text: str = "supermix", **changes: object) -> MixedSetRecipe:
     dataset = get_dataset("digits")
     method = parse_method(text).resolve(dataset, {"mixed-set": {"max_iter": 50, "per_image": 2}})
     (artifact,) = artifacts_of(method, dataset, 2, 0, resolve_protocol("demo", dataset, {}))
-    return replace(artifact.recipe, **({"batch_size": 8} | changes))
+    return replace(artifact.recipe, **({"batch_size": 8} | changes))  # type: ignore[return-value]
 
 
 def building(task: Task | None = None, **changes: object) -> MixedSetBuilding:
@@ -303,7 +303,7 @@ def recipe_of(text: str, name: str) -> MixedSetRecipe:
     dataset = get_dataset(name)
     method = parse_method(text).resolve(dataset, resolve_budgets("paper", dataset))
     (artifact,) = artifacts_of(method, dataset, 5, 0, resolve_protocol("paper", dataset, {}))
-    return artifact.recipe
+    return artifact.recipe  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("name", ["cifair100", "stl10"])

@@ -46,7 +46,7 @@ class Building:
         loss.backward()
         with torch.no_grad():
             for weight in self.matrix.parameters():
-                weight -= 0.1 * weight.grad
+                weight -= 0.1 * weight.grad  # type: ignore[misc]
         self.step += 1
         self.history.add(self.step, 0.1, {"reconstruction": loss})
 
