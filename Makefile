@@ -26,6 +26,7 @@ tables: setup
 
 reproduction: setup
 	$(BENCH) verdict --format markdown --results results/measured -o results/REPRODUCTION.md
+	.venv/bin/python -m results.printed README.md results/MEASURED.md
 
 report: setup
 	$(BENCH) report
