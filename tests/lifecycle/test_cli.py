@@ -2,11 +2,17 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+
+from benchmark.cli import cli
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHORT = [
@@ -141,3 +147,32 @@ def test_data_list_explains_every_dataset(hydrabench):
 def test_commas_inside_parentheses_do_not_split(hydrabench):
     answer = hydrabench("plan", "demo", "--method", "mixupn(images=3,alpha=2),cutout(length=4)", "--format", "json")
     assert json.loads(answer.stdout)["runs"] == 2 * 2 * 3
+
+
+def _verbs(command: click.Command, name: str = "hydrabench") -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for part, verb in getattr(command, "commands", {}).items():
+        yield from _verbs(verb, f"{name} {part}")
+
+
+VERBS = dict(_verbs(cli))
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_help_fits_a_terminal_of_80_columns(name):
+    verb = VERBS[name]
+    assert len(verb.get_short_help_str(200)) <= 60
+    for option in verb.params:
+        assert len(getattr(option, "help", None) or "") <= 60, option.name
+
+
+@pytest.mark.parametrize(
+    "verb", ["plan", "run", "submit", "status", "table", "verdict", "compare", "samples", "augment"]
+)
+def test_the_main_verbs_show_examples_that_parse(verb):
+    """Every example under --help names options and arguments that the verb has."""
+    examples = re.findall(r"^ *hydrabench (.*)$", VERBS[f"hydrabench {verb}"].help or "", re.MULTILINE)
+    assert examples
+    for example in examples:
+        name, *words = shlex.split(example)
+        VERBS[f"hydrabench {name}"].make_context(name, words, resilient_parsing=False)
