@@ -123,6 +123,8 @@ def attempt(
             return outcome
     except (LockHeld, LockLost) as error:
         return Outcome("elsewhere", str(error))
+    except OSError as error:  # the folder cannot be used, or what is finished there cannot be read: it stays
+        return Outcome("failed", f"nothing was touched in {folder}: {error}")
 
 
 def _sweep_up(folder: Path, receipt: str, force: bool) -> None:

@@ -23,7 +23,7 @@ from methods.task import Task
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
 from results.files import write_atomically
 from results.locks import LockHeld
-from results.records import RecordError
+from results.records import RecordError, Unreadable
 from results.states import read_failure
 
 
@@ -43,10 +43,13 @@ def build(job: Build, store: Path, options: Options | None = None, stop: StopReq
 def obtain(job: Build, at: Attempt, device: torch.device) -> object:
     """An artifact ready for use in an attempt at another job; built first where it is not there.
 
-    Raises ArtifactFailed where its building failed, now or before; LockHeld while another process builds it.
+    Raises ArtifactFailed where its building failed, now or before; LockHeld while another process builds it;
+    Unreadable where it is there and cannot be read.
     """
     try:
         return load_artifact(job, at.store, device)
+    except Unreadable:
+        raise
     except RecordError:  # not there, or not to be trusted: who builds it sets that aside
         _require_no_failure(job, at.store)
     outcome = build(job, at.store, Options(checkpoint_seconds=at.options.checkpoint_seconds), at.stop)

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.checkout import CodeState
 from benchmark.run import Build, Run
 from results.files import FAILURE, LOG, write_json
-from results.records import SCHEMA, RecordError
+from results.records import SCHEMA, RecordError, Unreadable
 
 logger = logging.getLogger("hydrabench")
 
@@ -43,11 +43,14 @@ class Receipt:
     read: Callable[[Path], object]
 
     def is_good(self, folder: Path) -> bool:
-        """Whether the folder has one that can be trusted."""
+        """Whether the folder has one that can be trusted; raises Unreadable where that cannot be known."""
         return self._problem(folder) is None and (folder / self.name).exists()
 
     def set_aside_damaged(self, folder: Path) -> None:
-        """Renames one that cannot be trusted, so that the job is done again; for whoever holds the folder's lock."""
+        """Renames one that cannot be trusted, so that the job is done again; for whoever holds the folder's lock.
+
+        Raises Unreadable, and touches nothing, where it may be whole.
+        """
         if problem := self._problem(folder):
             (folder / self.name).rename(folder / f"{self.name}.damaged")
             logger.warning("%s: %s; set aside", folder / self.name, problem)
@@ -56,6 +59,8 @@ class Receipt:
         try:
             if (folder / self.name).exists():
                 self.read(folder / self.name)
+        except Unreadable:
+            raise
         except RecordError as error:
             return str(error)
         return None

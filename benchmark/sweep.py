@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from benchmark.checkout import code_state
 from benchmark.estimate import has_gpu
 from benchmark.job import Job
 from benchmark.plan import Plan
-from benchmark.pool import Pool, Watch
+from benchmark.pool import Ended, Pool, Watch
 from benchmark.protocol import usable_cores
 from benchmark.run import Build
 from datasets.registry import BadInput
@@ -66,11 +66,12 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
         warn_of_code(note)
         require_data(jobs)
         _confirm(hours / request.workers, request, screen)
-        _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
-    return 0 if request.dry_run else _status(plan, store)
+        ended = _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
+        return 1 if _still_failed(plan, ended) else 0
+    return 1 if _still_failed(plan, []) and not request.dry_run else 0
 
 
-def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> None:
+def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> list[Ended]:
     options = {"force": request.force, "keep_weights": request.keep_weights}
     pool = Pool(store, request.workers, options, deadline, request.fail_fast)
     try:
@@ -78,13 +79,16 @@ def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | 
             pool.work(jobs, watch)
     finally:
         _summarise(pool, screen.note)
+    return pool.ended
 
 
-def _status(plan: Plan, store: Path) -> int:
-    """1 while any selected run, or an artifact it needs, has failed and not been done since, else 0."""
-    failed = [run for run in plan.grid.runs() if (store / run.path / FAILURE).exists()]
-    unbuilt = any((store / job.path / FAILURE).exists() for jobs in plan.builds.values() for job in jobs)
-    return 1 if unbuilt or any(run not in plan.states["done"] for run in failed) else 0
+def _still_failed(plan: Plan, ended: Iterable[Ended]) -> set[str]:
+    """The keys of runs and artifacts that have failed, before or now, and were not done since."""
+    failed = {job.key for jobs in (plan.states["failed"], plan.builds["failed"]) for job in jobs}
+    for job, state, _ in ended:
+        failed.discard(job.key)
+        failed |= {job.key} if state == "failed" else set()
+    return failed
 
 
 def require_data(jobs: Sequence[Job]) -> None:
@@ -134,4 +138,5 @@ def _summarise(pool: Pool, note: Callable[[str], None]) -> None:
         note("the same command goes on from their checkpoints")
     for job, state, message in pool.ended:
         if state == "failed":
-            note(f"failed: {job}: {message}\n  details: {pool.store / job.path / FAILURE}")
+            details = pool.store / job.path / FAILURE
+            note(f"failed: {job}: {message}" + (f"\n  details: {details}" if details.exists() else ""))

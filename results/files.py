@@ -43,9 +43,9 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict | None:
-    """The JSON object in a file that may be absent or being replaced; None where there is none."""
+    """The JSON object in a file, None where there is none; raises OSError where it cannot be read."""
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -1,5 +1,6 @@
 """Records: one JSON file per finished run, its schema, and a reader that trusts nothing."""
 
+import errno
 import hashlib
 import json
 import os
@@ -130,6 +131,13 @@ class RecordError(ValueError):
     """A record file that cannot be trusted; the message says why."""
 
 
+class Unreadable(RecordError, OSError):
+    """A file that could not be read just now (no permission, an I/O error): it may be whole, and is left as it is."""
+
+
+_NOT_A_FILE_OF_OURS = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # absent, a link, a pipe without writer
+
+
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _VERSION = re.compile(r',"version":[^,{}\[\]]*')  # never the first of its object, where a name stands
 
@@ -166,9 +174,10 @@ def read_record(path: Path | str) -> Record:
 
 def read_checked(path: Path | str, model: type[R]) -> R:
     """A record of some kind; raises RecordError for anything but a whole one of this version, under its key."""
+    content = read_content(path, LARGEST)
     try:
-        value = from_json(_content(path), allow_inf_nan=False)
-    except (OSError, ValueError) as error:
+        value = from_json(content, allow_inf_nan=False)
+    except ValueError as error:
         raise RecordError(f"not readable as JSON: {error}") from error
     if not isinstance(value, dict) or type(value.get("schema")) is not int or value["schema"] != SCHEMA:
         found = value.get("schema") if isinstance(value, dict) else None
@@ -176,18 +185,22 @@ def read_checked(path: Path | str, model: type[R]) -> R:
     return _validated(value, os.path.basename(os.path.dirname(path)), model)
 
 
-def _content(path: Path | str) -> bytes:
-    """The bytes of a regular file of a record's size; a link, a pipe or a giant is refused before it is read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def read_content(path: Path | str, largest: int) -> bytes:
+    """The bytes of a regular file of at most `largest`; raises RecordError for a link, a pipe, a giant and where there
+    is none, Unreadable where the file may be whole."""
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("not a regular file")
-        if found.st_size > LARGEST:
-            raise ValueError(f"{found.st_size} bytes are too many for a record")
-        return os.read(descriptor, found.st_size)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise RecordError("not readable: not a regular file")
+            if found.st_size > largest:
+                raise RecordError(f"not readable: {found.st_size} bytes are too many")
+            return file.read()
+    except OSError as error:
+        if error.errno in _NOT_A_FILE_OF_OURS:
+            raise RecordError(f"not readable: {error.strerror}") from error
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _validated(value: dict[str, Any], folder: str, model: type[R]) -> R:

@@ -41,11 +41,11 @@ def write_progress(folder: Path, progress: Progress) -> None:
 
 def read_progress(folder: Path) -> Progress | None:
     """None where nothing runs, or has not said anything yet."""
-    value = read_json(folder / PROGRESS) or {}
     try:
+        value = read_json(folder / PROGRESS) or {}
         losses = {str(name): float(loss) for name, loss in value["losses"].items()}
         return Progress(int(value["step"]), int(value["steps"]), losses)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
@@ -53,9 +53,16 @@ def read_failure(folder: Path) -> Failure | None:
     """None where there is no failure; one that cannot be read is a failure all the same."""
     if not (folder / FAILURE).exists():
         return None
-    value = read_json(folder / FAILURE) or {"error": f"{folder / FAILURE} cannot be read"}
+    value = _failure_file(folder / FAILURE)
     texts = {name: str(value.get(name, "")) for name in ("key", "row", "preset", "error", "traceback", "failed")}
     return Failure(dataset=_dataset(value), **texts)
+
+
+def _failure_file(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path) or {"error": f"{path} is damaged"}
+    except OSError as error:
+        return {"error": f"{path} cannot be read: {error.strerror}"}
 
 
 def _dataset(value: dict[str, Any]) -> str:

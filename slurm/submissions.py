@@ -79,7 +79,10 @@ def save(store: Path, submission: Submission) -> None:
 
 
 def load_submissions(store: Path) -> list[Submission]:
-    """All submissions of a store, oldest first; a file that cannot be read is as if it were not there."""
+    """All submissions of a store, oldest first; damaged files are as if they were not there.
+
+    Raises OSError for one that cannot be read: without it, what it sent would be sent twice.
+    """
     found = (read_json(path) for path in sorted((store / FOLDER).glob(f"*/{FILE}")))
     return [_parse(value) for value in found if value and value.pop("schema", None) == 1]
 

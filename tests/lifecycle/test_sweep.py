@@ -1,5 +1,6 @@
 """The verb `run` from outside: interruption, failures, time limits, missing data."""
 
+import errno
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmark.execute import execute
+from benchmark.job import Options
 from results.index import load_records
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -230,3 +233,60 @@ def test_a_failing_generator_fails_its_runs_alone_and_is_retried(hydrabench, sto
     assert [artifact["state"] for artifact in plan["artifacts"]] == ["failed"]
     assert "would build" not in hydrabench("run", *diverging, "--dry-run").stderr
     assert "would build: hydramix generator" in hydrabench("run", *diverging, "--dry-run", "--retry").stderr
+
+
+ONE = ["demo", "--method", "baseline", "--seeds", "0", "--set", "protocol.network=wrn-10-1", *SHORT]
+
+
+def test_a_store_that_cannot_be_written_fails_the_sweep_with_the_cause(tmp_path):
+    """Nothing can be left there, so the exit status comes from what the sweep saw (FAULTS F1)."""
+    command = [sys.executable, "-m", "benchmark", "run", *ONE, "--results", "/proc/hydrabench", "--ignore-measured"]
+    answer = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert "No such file or directory: '/proc/hydrabench" in answer.stderr
+    assert "summary: 1 failed" in answer.stderr
+    assert "details:" not in answer.stderr
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_finished_record_that_cannot_be_read_is_left_as_it_is(store, make_run, monkeypatch, code, force):
+    """It is no damaged one: it may be whole, and what is finished is never repeated or renamed (FAULTS R1)."""
+    run = make_run()
+    assert execute(run, store).state == "done"
+    before = sorted((path.name, path.read_bytes()) for path in (store / run.path).iterdir() if path.name != "run.log")
+    open_ = os.open
+
+    def broken(path, *arguments, **more):
+        if str(path).endswith("record.json"):
+            raise OSError(code, os.strerror(code), str(path))
+        return open_(path, *arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", broken)
+        outcome = execute(run, store, Options(force=force))
+    assert outcome.state == "failed"
+    assert os.strerror(code) in outcome.message
+    after = sorted((path.name, path.read_bytes()) for path in (store / run.path).iterdir() if path.name != "run.log")
+    assert after == before
+    assert execute(run, store).message == "already done"
+
+
+def test_an_artifact_that_cannot_be_read_is_not_built_again(store, make_run, monkeypatch):
+    run = make_run("hydramix")
+    assert execute(run, store).state == "done"
+    (job,) = run.artifacts
+    stamp = (store / job.path / "artifact.safetensors").stat()
+    (store / run.path / "record.json").unlink()
+    open_ = os.open
+
+    def broken(path, *arguments, **more):
+        if str(path).endswith(".safetensors"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return open_(path, *arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", broken)
+        outcome = execute(run, store)
+    assert (outcome.state, "cannot be read" in outcome.message) == ("failed", True)
+    assert (store / job.path / "artifact.safetensors").stat() == stamp
