@@ -2,14 +2,17 @@
 
 import difflib
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Iterable
 from importlib.metadata import entry_points
-from types import ModuleType
+from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class BadInput(ValueError):
@@ -43,8 +46,8 @@ def split_outside(text: str, separator: str) -> list[str]:
 class Registry(Generic[T]):
     """Registered classes of one kind by name, in the order of registration.
 
-    `package` is imported whole on first use, then the entry-point group `group`, so that an outside
-    package registers by being installed. A name given twice raises and names both places.
+    `package`, one of this project, is imported whole on first use, then the entry-point group `group`, so that
+    an outside package registers by being installed. A name given twice raises and names both places.
     """
 
     def __init__(self, kind: str, package: str, group: str | None = None):
@@ -72,15 +75,20 @@ class Registry(Generic[T]):
     def entries(self) -> dict[str, T]:
         if not self._loaded:
             self._loaded = True
-            _import_all(importlib.import_module(self.package))
+            _import_all(self.package)
             for point in entry_points(group=self.group) if self.group else ():
                 point.load()
         return self._entries
 
 
-def _import_all(package: ModuleType) -> None:
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+def _import_all(package: str) -> None:
+    """Imports the modules of this project's `package`; raises ImportError where the name means a package elsewhere."""
+    spec, folder = importlib.util.find_spec(package), _CHECKOUT / package
+    if spec is None or Path(spec.origin or "").resolve() != folder / "__init__.py":
+        found = spec.origin if spec else "nowhere"
+        raise ImportError(f"package '{package}' is {found}, not HydraBench's {folder}: use an environment without it")
+    for module in sorted(pkgutil.iter_modules([str(folder)]), key=lambda m: m.name):
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def _place(entry: object) -> str:

@@ -15,6 +15,7 @@ import pytest
 from benchmark.cli import cli
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+COMMANDS = [[str(Path(sys.executable).with_name("hydrabench"))], [sys.executable, "-m", "benchmark"]]
 SHORT = [
     "--set",
     "protocol.epochs=1",
@@ -73,10 +74,11 @@ def test_names_from_the_papers_are_known_and_unavailable(hydrabench):
 
 def test_help_imports_nothing_heavy():
     heavy = "('torch', 'pandas', 'pydantic', 'rich')"
-    code = f"import sys; import benchmark.__main__; print(*[m for m in {heavy} if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT).stdout.strip() == ""
-    )
+    code = f"import sys; from benchmark.__main__ import main; sys.argv[1:] = ['--help']; main(); " \
+           f"sys.stderr.write(' '.join(m for m in {heavy} if m in sys.modules))"  # fmt: skip
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert answer.stdout.startswith("Usage:")
+    assert answer.stderr == ""
 
 
 def test_defaults_are_relative_to_the_checkout(tmp_path):
@@ -87,14 +89,37 @@ def test_defaults_are_relative_to_the_checkout(tmp_path):
     assert shown.stdout.strip() == str(CHECKOUT / "results" / "records")
 
 
-def test_another_package_called_datasets_is_named(tmp_path):
-    (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "__init__.py").write_text("")
-    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(CHECKOUT)!r}]; import benchmark"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+@pytest.mark.parametrize("room", ["datasets", "methods", "results", "slurm"])
+def test_another_package_by_a_rooms_name_is_named(shadow, room):
+    code = f"import sys; sys.path[:0] = [{str(shadow(room))!r}, {str(CHECKOUT)!r}]; import benchmark"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = answer.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"ImportError: package 'datasets' is {tmp_path}")
+    assert last.startswith(f"ImportError: package '{room}' is {shadow(room)}")
     assert "run from the checkout" in last
+    assert answer.stdout == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["hydrabench", "python -m benchmark"])
+def test_a_command_that_finds_another_datasets_says_so_in_one_line(shadow, command):
+    folder = shadow("datasets")
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    answer = subprocess.run([*command, "list", "studies"], cwd=folder, env=environment, capture_output=True, text=True)
+    assert answer.returncode == 1
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("error: package 'datasets' is ")
+    assert answer.stdout == ""
+
+
+@pytest.fixture
+def shadow(tmp_path):
+    """The folder of another package by that name, whose code would print a line."""
+
+    def make(room):
+        (tmp_path / room).mkdir(exist_ok=True)
+        (tmp_path / room / "__init__.py").write_text("print('the other package ran')\n")
+        return tmp_path
+
+    return make
 
 
 def test_run_show_and_tables_agree(hydrabench, store, tmp_path):
