@@ -9,13 +9,13 @@ from pathlib import Path
 
 from benchmark.run import Build, Run
 from datasets.base import registry
+from methods.flops import TRAINED
 from results.artifacts import ArtifactRecord
 from results.index import Entry
 
 Kind = tuple[str, ...]
 
 GUESSED_FLOPS = {"cpu": 2e11, "cuda": 2e13}  # per second; only where no wall time is recorded
-_BACKWARD = 3  # a training step costs three forward passes
 
 
 class Costs:
@@ -71,8 +71,8 @@ class Costs:
 def _kinds(job: Run | Build) -> tuple[Kind, ...]:
     """What to compare a job with, the nearest first."""
     if isinstance(job, Build):
-        return (_recipe_kind(job.artifact.recipe.identity()),)
-    return _run_kinds(job.protocol.network, job.dataset.family, job.method.identity()["name"])
+        return (_recipe_kind(job.artifact.recipe.identity),)
+    return _run_kinds(job.protocol.network, job.dataset.family, job.method.identity["name"])
 
 
 def _run_kinds(network: str, family: str, method: object) -> tuple[Kind, ...]:
@@ -88,7 +88,7 @@ def _images(job: Run | Build) -> int:
     n, classes = job.samples_per_class, job.dataset.num_classes
     if isinstance(job, Build):
         return job.artifact.recipe.images(n, classes)
-    return job.protocol.epochs * n * classes * job.protocol.repeats(n)
+    return job.protocol.images(n, classes)
 
 
 def _flops(job: Run | Build) -> float:
@@ -98,7 +98,7 @@ def _flops(job: Run | Build) -> float:
     from benchmark.training.nets import forward_flops
 
     channels, size = job.method.classifier_input(job.dataset.image_size)
-    return _BACKWARD * forward_flops(job.protocol.network, job.dataset.num_classes, size, channels)
+    return TRAINED * forward_flops(job.protocol.network, job.dataset.num_classes, size, channels)
 
 
 def _family(dataset: str) -> str:

@@ -171,7 +171,7 @@ def _spec(cell: "Cell", grid: "Grid", titles: dict[str, str], labels: dict[str, 
         cell.published_dataset,
         tuple(run.key for run in cell.runs),
         parameters=cell.parameters,
-        content=str(cell.dataset.identity().get("content", "")),
+        content=str(cell.dataset.identity.get("content", "")),
     )
 
 

@@ -12,6 +12,7 @@ from benchmark.config import Config, load_named
 from datasets.base import Dataset, named_datasets, registry
 from datasets.registry import BadInput, unknown
 from methods.base import Method
+from methods.epochs import Epochs
 from methods.identity import AsBefore, hashed_fields
 
 PRESETS = Path(__file__).parent / "presets"
@@ -21,7 +22,7 @@ Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Protocol(Config):
+class Protocol(Config, Epochs):
     """The hyperparameters of one run, all of which enter its key (FIDELITY section 1).
 
     network: wrn-<depth>-<width>, timm/<name> or torchvision/<name>; dropout: of wrn alone.
@@ -44,17 +45,10 @@ class Protocol(Config):
     nesterov: Annotated[bool, AsBefore(True)] = True
     schedule: Annotated[Literal["cosine", "onecycle"], AsBefore("cosine")] = "cosine"
 
+    @property
     def identity(self) -> dict[str, object]:
         """What enters a run's key."""
         return hashed_fields(type(self), self.model_dump())
-
-    def repeats(self, samples_per_class: int) -> int:
-        """How often an epoch shows each image."""
-        return max(self.images_per_class // samples_per_class, 1)
-
-    def steps(self, samples_per_class: int, num_classes: int) -> int:
-        """Steps of the whole training; the last batch of an epoch may be partial."""
-        return self.epochs * -(-samples_per_class * num_classes * self.repeats(samples_per_class) // self.batch_size)
 
 
 def usable_cores() -> int:

@@ -67,11 +67,11 @@ class Run(Planned):
     def identity(self) -> dict[str, object]:
         """Everything that can change the run's number, as plain JSON values."""
         return {
-            "dataset": self.dataset.identity(),
+            "dataset": self.dataset.identity,
             "samples_per_class": self.samples_per_class,
             "seed": self.seed,
-            "method": self.method.identity(),
-            "protocol": self.protocol.identity(),
+            "method": self.method.identity,
+            "protocol": self.protocol.identity,
         }
 
     @cached_property

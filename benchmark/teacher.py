@@ -13,12 +13,11 @@ from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe
 from methods.base import Method
 from methods.baseline import Baseline
+from methods.flops import TRAINED
 from methods.task import Task
 
 if TYPE_CHECKING:
     from benchmark.training.loop import Teaching
-
-_BACKWARD = 3  # a training step costs three forward passes
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,17 @@ class TeacherRecipe(Recipe):
         return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def images(self, samples_per_class: int, num_classes: int) -> int:
-        return self.protocol.epochs * samples_per_class * num_classes * self.protocol.repeats(samples_per_class)
+        return self.protocol.images(samples_per_class, num_classes)
 
     def flops(self) -> float:
         from benchmark.training.nets import forward_flops
 
-        return _BACKWARD * forward_flops(self.protocol.network, self.num_classes, self.image_size)
+        return TRAINED * forward_flops(self.protocol.network, self.num_classes, self.image_size)
 
+    @property
     def identity(self) -> dict[str, object]:
         """Without the dataset's numbers, which follow from the artifact's training source."""
-        parameters = {"method": Baseline().identity(), "protocol": self.protocol.identity()}
+        parameters = {"method": Baseline().identity, "protocol": self.protocol.identity}
         return {"name": self.name, "version": self.version, "parameters": parameters}
 
 

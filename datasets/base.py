@@ -71,6 +71,7 @@ class Dataset:
         Raises DataMissing or DataCorrupt where they are no dataset any more.
         """
 
+    @property
     def identity(self) -> dict[str, object]:
         """What of the dataset enters a run's key."""
         return {"name": self.name, "version": self.version}

@@ -43,6 +43,7 @@ class Bundled(Dataset):
     def text(self) -> str:
         return self._meta["text"]
 
+    @property
     def identity(self) -> dict[str, object]:
         return self._meta["identity"]
 
@@ -95,7 +96,7 @@ def export(
 def _describe(dataset: Dataset, tails: dict[str, str]) -> dict[str, object]:
     name, colon, argument = dataset.text.partition(":")
     meta = {field: getattr(dataset, field) for field in _META}
-    meta |= {"identity": dataset.identity(), "class_names": dataset.class_names()}
+    meta |= {"identity": dataset.identity, "class_names": dataset.class_names()}
     return meta | {"text": name + colon + (tails[argument] if argument else "")}
 
 

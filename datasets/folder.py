@@ -70,8 +70,9 @@ class Folder(Dataset):
         smallest = min(self._open(self._tree.files["train"][0]).size)
         return max((size for size in _SIZES if size <= smallest), default=_SIZES[0])
 
+    @property
     def identity(self) -> dict[str, object]:
-        return {**super().identity(), "content": self._content}
+        return {**super().identity, "content": self._content}
 
     @property
     def training_source(self) -> str:

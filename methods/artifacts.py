@@ -47,7 +47,7 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an artifact is made from a training subset; the fields of a subclass enter its key.
+    """How an artifact is made from a training subset; the fields of a subclass that compare enter its key.
 
     Raise `version` when the same fields give other tensors. It never sees a test image.
     """
@@ -84,8 +84,9 @@ class Recipe:
         """Floating-point operations per shown image, forward and backward, for guesses."""
         raise NotImplementedError
 
+    @property
     def identity(self) -> dict[str, object]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
         return {"name": self.name, "version": self.version, "parameters": hashed_fields(type(self), values)}
 
 
@@ -102,7 +103,7 @@ class Artifact:
     def identity(self) -> dict[str, object]:
         """Everything that can change the artifact's tensors, as plain JSON values."""
         return {
-            "recipe": self.recipe.identity(),
+            "recipe": self.recipe.identity,
             "source": self.dataset.training_source,
             "samples_per_class": self.samples_per_class,
             "seed": self.seed,

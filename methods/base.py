@@ -1,6 +1,6 @@
 """The contract of a method: hooks with defaults, called by the training loop in the order written here."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -74,12 +74,11 @@ class Method:
         return 3, image_size
 
     def network(self, classifier: nn.Module) -> nn.Module:
-        """The network to train (images -> logits), given the protocol's classifier."""
-        return classifier
+        """The network to train (images -> logits), given the protocol's classifier.
 
-    def undecayed(self, network: nn.Module) -> Iterable[nn.Parameter]:
-        """Which parameters of the network are trained without weight decay."""
-        return ()
+        Parameters that its `no_weight_decay` names, where it has one (timm's convention), are trained without.
+        """
+        return classifier
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Automatic augmentation of whole uint8 images, B×H×W×C, before the crop."""
@@ -118,6 +117,7 @@ class Method:
         """Parameter names and values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @property
     def identity(self) -> dict[str, object]:
         """What of the method enters a run's key."""
         return {

@@ -75,5 +75,6 @@ class Composition(Forwarding):
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return self.augmentation.transform(images, rng)
 
+    @property
     def identity(self) -> dict[str, object]:
-        return {**self.method.identity(), "automatic": self.augmentation.identity()}
+        return {**self.method.identity, "automatic": self.augmentation.identity}

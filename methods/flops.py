@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode
 
+TRAINED = 3  # forward passes that a training step costs
+
 
 @contextmanager
 def flops_counted() -> "Iterator[FlopCounterMode]":

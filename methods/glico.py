@@ -1,21 +1,24 @@
 from dataclasses import dataclass
 from typing import Annotated, Self
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from datasets.base import Dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
+from methods.compose import Prepared
 from methods.identity import AsBefore
-from methods.latents.interpolating import Interpolating, Neighbours
-from methods.latents.networks import LoopForm
+from methods.latents.neighbours import SHARES, Neighbours
+from methods.latents.networks import LoopForm, draw_noise
 from methods.latents.perceptual import Perceptual
 from methods.latents.recipe import Fitted, LatentRecipe
-from methods.latents.slerp import Axis
+from methods.latents.slerp import Axis, slerp
 from methods.ranges import Amount, Positive, Share
 from methods.registry import register
-from methods.task import Task
+from methods.task import Batch, Task
 
 
 @register("glico", label="GLICO", source="Azuri & Weinshall, 2021")
@@ -88,3 +91,30 @@ class Glico(Method):
         (fitted,) = made
         assert isinstance(fitted, Fitted)
         return Interpolating(self, task, fitted, Neighbours(task))
+
+
+@dataclass(frozen=True)
+class Interpolating(Prepared):
+    """GLICO ready for training: draws new images between two of one class."""
+
+    method: Glico
+    task: Task
+    fitted: Fitted
+    neighbours: Neighbours
+
+    def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
+        """With probability p_gen, for the whole batch, drawn images in the place of its images."""
+        if float(torch.rand((), generator=rng)) >= self.method.p_gen:
+            return Batch(batch.images, batch.targets)
+        assert batch.picked is not None
+        return Batch(self.draw(batch.picked, rng), batch.targets)
+
+    def draw(self, picked: Tensor, rng: torch.Generator) -> Tensor:
+        """New images B×3×H×W in [-1, 1], each between one at `picked` and a neighbour, for all at the same share."""
+        neighbours = self.neighbours.draw(picked, rng)
+        share = SHARES[int(torch.randint(len(SHARES), (), generator=rng))]
+        noise = draw_noise(len(picked), rng, self.task.device)
+        first, second = (self.fitted.latents[at.to(self.task.device)] for at in (picked, neighbours))
+        with torch.no_grad(), self.task.autocast():
+            drawn = self.fitted.generator(slerp(first, second, share, self.method.slerp), noise)
+        return drawn.float().contiguous(memory_format=torch.channels_last)

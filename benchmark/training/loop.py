@@ -65,8 +65,7 @@ class Training:
         network = method.network(classifier).to(task.device)
         self.network: nn.Module = network.to(memory_format=torch.channels_last)
         streams.start_training()
-        undecayed = method.undecayed(self.network)
-        self.update = Update(self.network, method.criterion, protocol, task.precision, task.device, undecayed)
+        self.update = Update(self.network, method.criterion, protocol, task.precision, task.device)
         self.batches = Batches(task, method, protocol, streams)
         self.step, self.steps = 0, protocol.steps(task.samples_per_class, task.num_classes)
         self.history = LossHistory(self.steps)
@@ -74,7 +73,7 @@ class Training:
     @property
     def images_seen(self) -> int:
         """Training images of the whole training, each as often as it is shown."""
-        return self.protocol.epochs * len(self.task.images) * self.protocol.repeats(self.task.samples_per_class)
+        return self.protocol.images(self.task.samples_per_class, self.task.num_classes)
 
     def rates(self) -> Rates:
         """The optimiser's rates of the next step."""

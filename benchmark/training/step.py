@@ -1,6 +1,6 @@
 """One update of the network: forward in mixed precision, backward, SGD."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 class Update:
-    """Forward, backward and optimiser step of one batch; SGD with weight decay on all parameters but `undecayed`."""
+    """Forward, backward and optimiser step of one batch, by SGD."""
 
     def __init__(
         self,
@@ -23,11 +23,10 @@ class Update:
         protocol: Protocol,
         precision: str,
         device: torch.device,
-        undecayed: Iterable[nn.Parameter] = (),
     ):
         self.network, self.criterion, self.precision, self.device = network, criterion, precision, device
         self.optimiser = torch.optim.SGD(
-            _groups(network, undecayed),
+            _groups(network),
             lr=protocol.learning_rate,
             momentum=protocol.momentum,
             nesterov=protocol.nesterov and protocol.momentum > 0,
@@ -57,9 +56,9 @@ class Update:
         self.scaler.load_state_dict(state["scaler"])
 
 
-def _groups(network: nn.Module, undecayed: Iterable[nn.Parameter]) -> list[dict]:
-    """The network's parameters as the optimiser takes them, those without weight decay apart."""
-    free = {id(parameter) for parameter in undecayed}
-    decayed = [parameter for parameter in network.parameters() if id(parameter) not in free]
-    rest = [parameter for parameter in network.parameters() if id(parameter) in free]
+def _groups(network: nn.Module) -> list[dict]:
+    """The network's parameters as the optimiser takes them, those of its `no_weight_decay` apart."""
+    free = network.no_weight_decay() if hasattr(network, "no_weight_decay") else set()  # type: ignore[operator]
+    decayed = [parameter for name, parameter in network.named_parameters() if name not in free]
+    rest = [parameter for name, parameter in network.named_parameters() if name in free]
     return [{"params": decayed}, *([{"params": rest, "weight_decay": 0.0}] if rest else [])]

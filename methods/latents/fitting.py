@@ -45,8 +45,7 @@ class Fitting:
         self._scaler = torch.amp.GradScaler(task.device.type, enabled=task.precision == "fp16")
         self._streams = {name: task.stream(f"latents {name}") for name in ("order", "noise")}
         self._order = torch.empty(0, dtype=torch.long)  # what is left of the epoch
-        repeats = recipe.repeats(task.samples_per_class)
-        self.step, self.steps = 0, recipe.epochs * -(-len(task.images) * repeats // recipe.batch_size)
+        self.step, self.steps = 0, recipe.steps(task.samples_per_class, task.num_classes)
         self.images_seen = recipe.images(task.samples_per_class, task.num_classes)
         self.history = LossHistory(self.steps)
 

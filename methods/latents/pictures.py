@@ -6,7 +6,7 @@ import torch
 
 from datasets.batches import to_bytes
 from methods.artifacts import Tile
-from methods.latents.interpolating import SHARES, Neighbours
+from methods.latents.neighbours import SHARES, Neighbours
 from methods.latents.networks import draw_noise
 from methods.latents.slerp import slerp
 from methods.task import Task

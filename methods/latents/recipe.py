@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 
 from methods.artifacts import Recipe, Tile
-from methods.flops import flops_counted
+from methods.epochs import Epochs
+from methods.flops import TRAINED, flops_counted
 from methods.identity import AsBefore
 from methods.latents.fitting import Fitting
 from methods.latents.networks import LATENT, NOISE, LatentGenerator, LoopForm, loop_classifier
 from methods.latents.perceptual import Perceptual
 from methods.task import Task
-
-_BACKWARD = 3  # a step costs three forward passes
 
 
 class Fitted(NamedTuple):
@@ -27,7 +26,7 @@ class Fitted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LatentRecipe(Recipe):
+class LatentRecipe(Epochs, Recipe):
     """What alone determines latents and generator, besides the subset and the seed.
 
     size: pixels; an epoch shows every image max(images_per_class // samples_per_class, 1) times. The other fields
@@ -57,9 +56,6 @@ class LatentRecipe(Recipe):
         """A fresh generator, with weights from torch's global stream."""
         return LatentGenerator(self.size, self.hidden)
 
-    def repeats(self, samples_per_class: int) -> int:
-        return max(self.images_per_class // samples_per_class, 1)
-
     def start(self, task: Task, made: tuple[object, ...]) -> Fitting:
         return Fitting(self, task)
 
@@ -78,11 +74,8 @@ class LatentRecipe(Recipe):
         assert isinstance(made, Fitted)
         return interpolations(made, task)
 
-    def images(self, samples_per_class: int, num_classes: int) -> int:
-        return self.epochs * samples_per_class * num_classes * self.repeats(samples_per_class)
-
     def flops(self) -> float:
-        return _BACKWARD * _forward_flops(self.size, self.hidden, self.perceptual)
+        return TRAINED * _forward_flops(self.size, self.hidden, self.perceptual)
 
 
 @lru_cache(maxsize=64)

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Annotated, NamedTuple, Self
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from datasets.base import Dataset
+from methods.base import NO_BUDGETS, Budgets, Method
 from methods.compose import Prepared
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
-from methods.mixing.segments import Segmenter
+from methods.mixing.rules import Rule
+from methods.mixing.segments import Segmentation, Segmenter
 from methods.mixing.sources import LOOKAHEAD, begin_segmentations
+from methods.ranges import Share
 from methods.task import Batch, Task, Views
-
-if TYPE_CHECKING:
-    from methods.mixing.family import Mixing
 
 
 class Composed(NamedTuple):
@@ -28,11 +30,53 @@ class Composed(NamedTuple):
     segmentations: Tensor | None
 
 
+Size = Annotated[int, Field(ge=32, multiple_of=8)]  # the discriminator halves 32 pixels four times, the pyramid thrice
+
+
+def default_size(dataset: Dataset) -> int:
+    """ChimeraMix's 64 pixels, or the images' own size where that is larger, up to a multiple of 8."""
+    return -(-max(64, dataset.image_size) // 8) * 8
+
+
+@dataclass(frozen=True)
+class Mixing(Method):
+    """Replaces whole batches by compositions of images of one class, whose label they keep.
+
+    p_gen: probability of a batch being replaced. generator_size: pixels at which images are mixed, up and down
+    bilinearly; by default 64, or the images' own size where that is larger.
+    """
+
+    p_gen: Share = 0.5
+    generator_size: Size | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """How masks are drawn."""
+        raise NotImplementedError
+
+    @property
+    def segments(self) -> Segmentation | None:
+        """How images are segmented, of a resolved method."""
+        return None
+
+    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        return self.fill({"generator_size": default_size(dataset)})
+
+    def prepare(self, task: Task, made: tuple[object, ...]) -> "Composer":
+        segments = self.segments
+        ahead = segments is not None and segments.timing == "augmented"
+        segmenter = Segmenter(segments.scale, task.workers) if segments and ahead else None
+        return Composer(self, task, self._generator(made), segmenter)
+
+    def _generator(self, made: tuple[object, ...]) -> Generator | None:
+        return None
+
+
 @dataclass(frozen=True)
 class Composer(Prepared):
     """A prepared method. generator: None mixes pixels."""
 
-    method: "Mixing"
+    method: Mixing
     task: Task
     generator: Generator | None
     segmenter: Segmenter | None = field(compare=False)

@@ -9,59 +9,18 @@ from pydantic import Field
 from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
-from methods.base import NO_BUDGETS, Budgets, Method
+from methods.base import NO_BUDGETS, Budgets
 from methods.identity import AsBefore
-from methods.mixing.composer import Composer
+from methods.mixing.composer import Composer, Mixing, default_size
 from methods.mixing.networks import Generator
 from methods.mixing.recipe import GeneratorRecipe, Strides
-from methods.mixing.rules import GridRule, HydraRule, PairRule, RangeRule, Rule
-from methods.mixing.segments import Segmentation, Segmenter, Timing, default_scale
+from methods.mixing.rules import GridRule, HydraRule, PairRule, RangeRule
+from methods.mixing.segments import Segmentation, Timing, default_scale
 from methods.ranges import Amount, Positive, Share
-from methods.task import Task
 
 __all__ = ["Composer", "Generated", "GridMixing", "HydraMixing", "Mixing", "SegmentMixing"]
 
-Size = Annotated[int, Field(ge=32, multiple_of=8)]  # the discriminator halves 32 pixels four times, the pyramid thrice
 T = TypeVar("T")
-
-
-def default_size(dataset: Dataset) -> int:
-    """ChimeraMix's 64 pixels, or the images' own size where that is larger, up to a multiple of 8."""
-    return -(-max(64, dataset.image_size) // 8) * 8
-
-
-@dataclass(frozen=True)
-class Mixing(Method):
-    """Replaces whole batches by compositions of images of one class, whose label they keep.
-
-    p_gen: probability of a batch being replaced. generator_size: pixels at which images are mixed, up and down
-    bilinearly; by default 64, or the images' own size where that is larger.
-    """
-
-    p_gen: Share = 0.5
-    generator_size: Size | None = None
-
-    @property
-    def rule(self) -> Rule:
-        """How masks are drawn."""
-        raise NotImplementedError
-
-    @property
-    def segments(self) -> Segmentation | None:
-        """How images are segmented, of a resolved method."""
-        return None
-
-    def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
-        return self.fill({"generator_size": default_size(dataset)})
-
-    def prepare(self, task: Task, made: tuple[object, ...]) -> Composer:
-        segments = self.segments
-        ahead = segments is not None and segments.timing == "augmented"
-        segmenter = Segmenter(segments.scale, task.workers) if segments and ahead else None
-        return Composer(self, task, self._generator(made), segmenter)
-
-    def _generator(self, made: tuple[object, ...]) -> Generator | None:
-        return None
 
 
 @dataclass(frozen=True)
@@ -231,7 +190,21 @@ class Generated(Mixing):
             reconstruction=self.reconstruction,
             mask=self.rule,
             segments=segments,
+            title=self._title(dataset),
         )
+
+    def _title(self, dataset: Dataset) -> str:
+        """Of the generator: the method's name, with the parameters that are not as usual on `dataset`.
+
+        What a preset spends and which dataset's it is are said elsewhere.
+        """
+        usual = type(self)().resolve(dataset).parameters()
+        told = [
+            f"{name}={value}"
+            for name, value in sorted(self.parameters().items())
+            if usual[name] not in (None, value) and name != "p_gen"
+        ]
+        return f"{self.name} generator" + (f" ({', '.join(told)})" if told else "")
 
     def _home(self, dataset: Dataset) -> Dataset:
         return dataset if self.generator is None else get_dataset(self.generator)

@@ -1,15 +1,15 @@
 """How a generator is made from a training subset, as a recipe for an artifact."""
 
-from collections.abc import Hashable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from datasets.base import get_dataset
 from methods.artifacts import Recipe, Tile
+from methods.epochs import Epochs
 from methods.flops import flops_counted
 from methods.identity import hashed_fields
 from methods.mixing.networks import Discriminator, Generator
@@ -23,12 +23,12 @@ Strides = tuple[Stride, Stride, Stride, Stride]
 
 
 @dataclass(frozen=True)
-class GeneratorRecipe(Recipe):
+class GeneratorRecipe(Epochs, Recipe):
     """What alone determines a generator, besides the subset and the seed: nothing of the classifier is in it.
 
     size: pixels of the images in training; encoder_blocks, decoder_blocks, active: see networks.Generator;
-    images_per_class: an epoch shows every image max(images_per_class // samples_per_class, 1) times;
     segments: None where the mask needs no segmentations. The other fields are explained in family.Generated.
+    title: by what people know it, in no key.
     """
 
     name = "generator"
@@ -48,36 +48,12 @@ class GeneratorRecipe(Recipe):
     reconstruction: Literal["sum", "mean"]
     mask: Rule
     segments: Segmentation | None
-
-    @property
-    def title(self) -> str:
-        unusual = sorted(self._studied().items() - _usual(self.mask.method))
-        told = ", ".join(f"{name}={value}" for name, value in unusual)
-        return f"{self.mask.method} generator" + (f" ({told})" if told else "")
-
-    def _studied(self) -> dict[str, Hashable]:
-        """What analyses vary, in the words of methods' parameters; not what presets spend."""
-        blocks: dict[str, Hashable] = {
-            "blocks": self.encoder_blocks + self.decoder_blocks,
-            "before_mixing": self.encoder_blocks,
-        }
-        blocks |= {"decoder_blocks": "active" if self.active else "bypassed"}
-        plain = {name: getattr(self, name) for name in ("strides", "weight_decay", "d_fakes", "reconstruction")}
-        return {"generator_size": self.size} | vars(self.mask) | blocks | plain | self._segmented()
-
-    def _segmented(self) -> dict[str, Hashable]:
-        if self.segments is None:
-            return {}
-        size = "native" if self.segments.native else "stage"
-        return {"noise": self.segments.noise, "segmentation": self.segments.timing, "segment_size": size}
+    title: str = field(default=name, compare=False)
 
     def network(self) -> Generator:
         """A fresh generator, with weights from torch's global stream."""
         blocks = self.encoder_blocks + self.decoder_blocks
         return Generator(active=self.active, blocks=blocks, mix_after=self.encoder_blocks, width=self.width)
-
-    def repeats(self, samples_per_class: int) -> int:
-        return max(self.images_per_class // samples_per_class, 1)
 
     def start(self, task: Task, made: tuple[object, ...]) -> GeneratorTraining:
         return GeneratorTraining(self, task)
@@ -97,7 +73,7 @@ class GeneratorRecipe(Recipe):
 
     def images(self, samples_per_class: int, num_classes: int) -> int:
         """Source images: of each sample as many as are mixed."""
-        return self.epochs * samples_per_class * num_classes * self.repeats(samples_per_class) * self.mask.sources
+        return super().images(samples_per_class, num_classes) * self.mask.sources
 
     def flops(self) -> float:
         """Per source image, by the operations that a step does."""
@@ -109,22 +85,12 @@ class GeneratorRecipe(Recipe):
             sample += n * encode + decode
         return sample / n
 
+    @property
     def identity(self) -> dict[str, object]:
-        identity = super().identity()
+        identity = super().identity
         segments = self.segments and hashed_fields(Segmentation, vars(self.segments))
-        plain = {"strides": list(self.strides), "mask": self.mask.identity(), "segments": segments}
+        plain = {"strides": list(self.strides), "mask": self.mask.identity, "segments": segments}
         return {**identity, "parameters": {**identity["parameters"], **plain}}  # type: ignore[dict-item]
-
-
-@lru_cache(maxsize=8)
-def _usual(method: str) -> Set[tuple[str, Hashable]]:
-    """What analyses vary, as a method has it by default on images of 32 pixels."""
-    from methods.registry import parse_method
-
-    generated, spent = parse_method(method), dict.fromkeys(("width", "epochs", "batch_size", "images_per_class"), 1)
-    dataset = get_dataset("digits")
-    resolved = generated.resolve(dataset, {"generator": {**spent, "learning_rate": 1.0}})
-    return resolved.recipe(dataset, dataset)._studied().items()  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,6 @@ class Rule:
     """
 
     kind: ClassVar[str]
-    method: ClassVar[str]  # by which people know it
 
     @property
     def sources(self) -> int:
@@ -32,6 +31,7 @@ class Rule:
     def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
         raise NotImplementedError
 
+    @property
     def identity(self) -> dict[str, object]:
         return {"kind": self.kind, **asdict(self)}
 
@@ -40,7 +40,7 @@ class Rule:
 class GridRule(Rule):
     """Two images, a coin per cell of a grid; see masks.grid_mask."""
 
-    kind, method = "grid", "chimeramix-grid"
+    kind = "grid"
     mask_size: int
     shifted: bool
 
@@ -52,7 +52,7 @@ class GridRule(Rule):
 class PairRule(Rule):
     """Two images, segments of one of them chosen by a rule; see masks.MASK_RULES."""
 
-    kind, method = "pair", "chimeramix-seg"
+    kind = "pair"
     rule: RangeRule
     of: int
 
@@ -69,7 +69,7 @@ class PairRule(Rule):
 class HydraRule(Rule):
     """Several images that overwrite each other segment by segment; see masks.hydra_mask."""
 
-    kind, method = "hydra", "hydramix"
+    kind = "hydra"
     images: int
 
     @property
@@ -80,9 +80,10 @@ class HydraRule(Rule):
     def segmented(self) -> tuple[int, ...]:
         return tuple(range(self.images))
 
+    @property
     def identity(self) -> dict[str, object]:
         """With a version where there is more than one partner: since 2 they are drawn without replacement."""
-        return super().identity() | ({"version": 2} if self.images > 2 else {})
+        return super().identity | ({"version": 2} if self.images > 2 else {})
 
     def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
         assert segmentations is not None

@@ -69,11 +69,6 @@ class SourceBatches:
         self._maps, self._segmenter = self._segment()
         self._lookahead = LOOKAHEAD if self._segmenter and self._segmenter.workers else 0
 
-    @property
-    def per_epoch(self) -> int:
-        """Batches; the last one of an epoch may be smaller."""
-        return -(-len(self.images) * self._repeats // self.recipe.batch_size)
-
     def next(self, remaining: int) -> Sources:
         """The next batch; remaining: batches still to come."""
         while len(self._begun) < min(self._lookahead + 1, remaining):

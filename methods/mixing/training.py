@@ -131,7 +131,7 @@ class GeneratorTraining:
         self.recipe = recipe
         self.networks = Adversaries(recipe, task)
         self.batches = SourceBatches(recipe, task)
-        self.step, self.steps = 0, recipe.epochs * self.batches.per_epoch
+        self.step, self.steps = 0, recipe.steps(task.samples_per_class, task.num_classes)
         self.images_seen = recipe.images(task.samples_per_class, task.num_classes)
         self.history = LossHistory(self.steps)
 

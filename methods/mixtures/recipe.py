@@ -63,7 +63,8 @@ class MixedSetRecipe(Recipe):
         """Per mixed image; a look is two thirds of the teacher's own training step, without gradients of weights."""
         return _LOOKS * self.teacher.flops() * 2 / 3
 
+    @property
     def identity(self) -> dict[str, object]:
-        identity = super().identity()
-        parameters = {**identity["parameters"], "teacher": self.teacher.identity()}  # type: ignore[dict-item]
+        identity = super().identity
+        parameters = {**identity["parameters"], "teacher": self.teacher.identity}  # type: ignore[dict-item]
         return {**identity, "parameters": parameters}

@@ -1,6 +1,5 @@
 """Parametric scattering networks (Gauthier et al., 2022; FIDELITY section 13)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -57,11 +56,16 @@ class ParametricScattering(Method):
         return 3 * COEFFICIENTS, image_size // STRIDE
 
     def network(self, classifier: nn.Module) -> nn.Module:
-        return nn.Sequential(Scattering(Wavelets(self.initial, self.learnable)), classifier)
+        return ScatteringNetwork(Scattering(Wavelets(self.initial, self.learnable)), classifier)
 
-    def undecayed(self, network: nn.Module) -> Iterable[nn.Parameter]:
-        banks = (module for module in network.modules() if isinstance(module, Wavelets))
-        return (numbers for bank in banks for numbers in bank.parameters())
+
+class ScatteringNetwork(nn.Sequential):
+    """A scattering transform and the classifier of its coefficients."""
+
+    def no_weight_decay(self) -> set[str]:
+        """The parameters of the wavelets, by name: angles and frequencies are not drawn to zero."""
+        banks = {id(numbers) for bank in self.modules() if isinstance(bank, Wavelets) for numbers in bank.parameters()}
+        return {name for name, parameter in self.named_parameters() if id(parameter) in banks}
 
 
 def paper_epochs(images: int) -> int:

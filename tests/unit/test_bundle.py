@@ -25,7 +25,7 @@ def bundle(tmp_path):
 
 def test_a_bundle_has_the_subsets_it_was_asked_for_under_the_same_identity(bundle):
     digits, bundled = get_dataset("digits"), read_bundle(bundle)["digits"]
-    assert bundled.identity() == digits.identity()
+    assert bundled.identity == digits.identity
     assert (bundled.num_classes, bundled.image_size, bundled.family) == (10, 32, "digits")
     for size in (2, 3, 4):
         for seed in (0, 1):
@@ -87,7 +87,7 @@ def test_a_folder_travels_under_its_last_part(tmp_path, monkeypatch):
     export([pets, get_dataset("digits")], (2,), (0,), True, tmp_path / "both.npz")
     monkeypatch.setenv("HYDRABENCH_BUNDLE", str(tmp_path / "both.npz"))
     bundled = get_dataset("folder:pets")
-    assert bundled.identity() == pets.identity()
+    assert bundled.identity == pets.identity
     assert (bundled.text, bundled.class_names(), bundled.num_classes) == ("folder:pets", ["cats", "dogs"], 2)
     assert get_dataset("digits").text == "digits"
     assert len(get_dataset("digits").present()) == 20

@@ -79,5 +79,5 @@ def test_a_prepared_method_begins_by_its_own_mix_if_it_has_one(prepared, pixel):
 
 def test_a_prepared_method_has_its_method_s_identity():
     method = parse_method("supermix(images=3)")
-    assert Dull(method).identity() == method.identity()
-    assert Dull(replace(method, images=4)).identity() != method.identity()  # type: ignore[call-arg]
+    assert Dull(method).identity == method.identity
+    assert Dull(replace(method, images=4)).identity != method.identity  # type: ignore[call-arg]

@@ -90,7 +90,7 @@ def test_dedup_trains_on_cifar_and_stands_for_cifair(real_sheets):
     index = np.load(real_sheets / "cifar10" / "labels.npz")["train_index"][:9]
     assert np.array_equal(dataset.train_images(index), plain.train_images(index))
     assert np.array_equal(dataset.train_labels(), plain.train_labels())
-    assert (dataset.family, plain.family, dataset.identity()["name"]) == ("cifair10", "cifar10", "cifar10-dedup")
+    assert (dataset.family, plain.family, dataset.identity["name"]) == ("cifair10", "cifar10", "cifar10-dedup")
 
 
 def test_dedup_without_the_lists_says_where_they_belong(empty_root):

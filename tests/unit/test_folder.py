@@ -41,7 +41,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def identity(root: Path) -> dict[str, object]:
-    return Folder(str(root)).identity()
+    return Folder(str(root)).identity
 
 
 def test_images_and_labels_follow_the_names(tree):
@@ -191,22 +191,22 @@ def test_a_test_class_that_train_lacks_is_refused(tree):
 @pytest.mark.parametrize("change", [one_pixel, one_test_pixel, class_name, swapped_names, one_image_more, other_class])
 def test_a_change_is_seen_when_it_looks_again_and_not_before(change, tree):
     dataset = Folder(str(tree))
-    before, labels = dataset.identity(), dataset.train_labels()
+    before, labels = dataset.identity, dataset.train_labels()
     change(tree)
-    assert dataset.identity() == before
+    assert dataset.identity == before
     assert np.array_equal(dataset.train_labels(), labels)
     dataset.refresh()
-    assert dataset.identity() == identity(tree) != before
+    assert dataset.identity == identity(tree) != before
     dataset.check()
     assert np.array_equal(dataset.test().images, Folder(str(tree)).test().images)
 
 
 def test_without_a_change_a_second_look_reads_nothing_again(tree, monkeypatch):
     dataset = Folder(str(tree))
-    before, test = dataset.identity(), dataset.test()
+    before, test = dataset.identity, dataset.test()
     monkeypatch.setattr("datasets.contents._read", lambda file: pytest.fail(f"{file} was read"))
     dataset.refresh()
-    assert dataset.identity() == before
+    assert dataset.identity == before
     assert dataset.test() is test
 
 
@@ -220,7 +220,7 @@ def test_the_identity_of_a_fixed_tree(tmp_path):
 
 def test_images_replaced_after_the_identity_was_told_are_not_used(tree):
     dataset = Folder(str(tree))
-    dataset.identity()
+    assert dataset.identity
     one_pixel(tree)
     one_test_pixel(tree)
     assert len(dataset.train_images(np.array([0, 1, 2]))) == 3
@@ -250,7 +250,7 @@ def test_links_are_followed_and_those_that_lead_nowhere_are_named(tree):
     assert len(Folder(str(tree)).test().labels) == before + 1
     (tree / "train" / "cat" / "9.png").symlink_to("nowhere.png")
     with pytest.raises(DataCorrupt, match=f"^{tree}/train/cat/9.png cannot be read .No such file"):
-        Folder(str(tree)).identity()
+        identity(tree)
     (tree / "train" / "loop").symlink_to("loop")
     with pytest.raises(DataMissing, match=f"^{tree}/train/loop cannot be followed"):
         Folder(str(tree))

@@ -17,9 +17,9 @@ from datasets.batches import normalise, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 from methods.base import Method
-from methods.glico import Glico
+from methods.glico import Glico, Interpolating
 from methods.latents.fitting import Fitting
-from methods.latents.interpolating import SHARES, Interpolating, Neighbours
+from methods.latents.neighbours import SHARES, Neighbours
 from methods.latents.networks import LATENT, NOISE, LatentGenerator, draw_noise, loop_classifier
 from methods.latents.perceptual import VggDistance, make_distance
 from methods.latents.recipe import LatentRecipe

@@ -95,8 +95,8 @@ def test_a_field_added_later_keeps_older_keys():
         new: Annotated[int, AsBefore(0)] = 0
 
     Later.name = "later"
-    assert Later().identity()["parameters"] == {"old": 1}
-    assert Later(new=2).identity()["parameters"] == {"old": 1, "new": 2}
+    assert Later().identity["parameters"] == {"old": 1}
+    assert Later(new=2).identity["parameters"] == {"old": 1, "new": 2}
 
 
 def test_outside_packages_register_by_entry_point(tmp_path):
@@ -250,7 +250,7 @@ def test_composition_calls_both_parts():
     assert torch.equal(method.transform(pixels, rng(1)), parse_method("trivialaugment").transform(pixels, rng(1)))
     batch = Batch(images(4), torch.eye(4))
     assert torch.equal(method.mix(batch, rng(2)).images, parse_method("mixup").mix(batch, rng(2)).images)
-    assert {"name", "version", "parameters", "automatic"} == set(method.identity())
+    assert {"name", "version", "parameters", "automatic"} == set(method.identity)
 
 
 def test_every_method_cites_a_source_and_documents_itself():

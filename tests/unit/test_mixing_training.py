@@ -233,7 +233,7 @@ def test_segmentations_of_augmented_images_are_of_the_views(segmentations):
 
 def test_an_epoch_repeats_the_images_and_keeps_its_last_batch():
     batches = SourceBatches(recipe(batch_size=16), digits())  # 20 images twice
-    assert batches.per_epoch == 3
+    assert recipe(batch_size=16, epochs=1).steps(2, 10) == 3
     assert [batches.next(1).images.shape[1] for _ in range(6)] == [16, 16, 8] * 2
 
 
@@ -263,8 +263,8 @@ def test_native_segmentations_are_of_the_images_as_they_are_in_both_stages():
     enlarged = SourceBatches(coarse, task)._maps
     assert torch.equal(enlarged, native.repeat_interleave(2, 1).repeat_interleave(2, 2))
     assert not torch.equal(enlarged, SourceBatches(fine, task)._maps)
-    assert coarse.identity() != fine.identity()
-    assert "native" not in fine.identity()["parameters"]["segments"]
+    assert coarse.identity != fine.identity
+    assert "native" not in fine.identity["parameters"]["segments"]
     assert coarse.title == "hydramix generator (segment_size=native)"
     with pytest.raises(BadInput, match="needs segmentation=precomputed"):
         recipe("hydramix(segment_size=native, segmentation=augmented)")

@@ -64,7 +64,7 @@ def records(runs, store, make_record) -> Records:
 
 @pytest.fixture
 def ids(folders) -> list[str]:
-    return [f"folder@{get_dataset(f'folder:{path}').identity()['content']}" for path in folders]
+    return [f"folder@{get_dataset(f'folder:{path}').identity['content']}" for path in folders]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_bundle_has_both_and_says_what_they_are_called(folders, selection, run
         "folder:two/mine",
     ]
     held = read_bundle(tmp_path / "b.npz")
-    assert [dataset.identity() for dataset in held.values()] == [dataset.identity() for dataset in sets]
+    assert [dataset.identity for dataset in held.values()] == [dataset.identity for dataset in sets]
     monkeypatch.setenv("HYDRABENCH_BUNDLE", str(tmp_path / "b.npz"))
     there = replace(selection, datasets=("folder:one/mine", "folder:two/mine"))
     assert [run.key for run in load_grid("demo", there).runs()] == [run.key for run in runs]

@@ -47,7 +47,7 @@ def test_the_papers_own_protocol_enters_the_key(method):
     found = run.protocol.model_dump()
     assert {name: found[name] for name in PAPER} == PAPER
     assert run.protocol.padding == baseline.protocol.padding == 4
-    assert run.identity["protocol"] == run.protocol.identity() | PAPER
+    assert run.identity["protocol"] == run.protocol.identity | PAPER
     assert not {"nesterov", "schedule"} & set(baseline.identity["protocol"])
 
 

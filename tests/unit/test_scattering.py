@@ -7,9 +7,12 @@ import pytest
 import torch
 from kymatio import Scattering2D
 
+from benchmark.task import load_task
+from benchmark.training.loop import Training
 from benchmark.training.nets import build_network
 from datasets.base import get_dataset
 from datasets.registry import BadInput
+from datasets.subset import find_subset
 from methods.registry import parse_method
 from methods.scattering.filters import Wavelets, low_pass
 from methods.scattering.transform import Scattering, padded_size
@@ -192,6 +195,23 @@ def test_large_images_go_through_forward_and_backward():
     scores.sum().backward()
     assert scores.shape == (2, 5)
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("method", ["scattering", "scattering+autoaugment", "baseline"])
+def test_wavelets_and_nothing_else_are_trained_without_weight_decay(method, make_run):
+    run = make_run(method, size=1, batch_size=10)
+    indices = find_subset(run.dataset, 1, 0)
+    training = Training(load_task(run, indices, torch.device("cpu"), "fp32"), run.method, run.protocol)
+    decays = {
+        id(parameter): group["weight_decay"]
+        for group in training.update.optimiser.param_groups
+        for parameter in group["params"]
+    }
+    wavelets = {f"0.wavelets.{name}" for name in ("orientations", "frequencies", "widths", "slants")}
+    for name, parameter in training.network.named_parameters():
+        expected = 0 if method != "baseline" and name in wavelets else run.protocol.weight_decay
+        assert decays.pop(id(parameter)) == expected, name
+    assert not decays
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
