@@ -30,17 +30,6 @@ class Glico(Method):
     drawn; then a batch is, with probability p_gen, drawn at 0.1, 0.2, 0.3 or 0.4 of the arc from each of its images
     to another of the class. Drawn images are used as they are: crop, flip and a +augmentation act on the others.
 
-    perceptual: part of the fitting's loss; the published code's features of VGG16 (vgg) are learned on ImageNet,
-    which the papers' rule of no additional data excludes, so ChimeraMix's Laplacian pyramid (lap) stands for them;
-    VggDistance says which of VGG's layers are compared.
-    slerp: along each latent's arc, or on the wrong axis as in the published code. gamma: weight of the
-    classification loss. reset_optimisers: all moments are forgotten after every epoch, as in the published code;
-    otherwise Adam long remembers the large gradients of the first classification losses, and short fittings hardly
-    learn their images. hidden (width of the first layer), epochs, batch_size, images_per_class, learning_rate (the
-    generator's) and latent_rate are None here and the preset's to spend.
-    loop_classifier: the small classifier as the published code runs it (softmax before the cross-entropy,
-    LeakyReLU(0.1) after pooling) or plain (logits, ReLU), as version 1 had it, with an image gradient 8 to 16 times
-    larger at the start.
     Other than published: an epoch shows each image 500/n times, 8,080 steps of the paper preset at 5 per class, where
     the published code shows it once, 202 steps (images_per_class=1 has theirs); an image is never its own neighbour,
     where in the published code it can be; only the subset has latents, none are of unlabelled or test images; the
@@ -51,16 +40,25 @@ class Glico(Method):
     version = 2
 
     p_gen: Share = 0.5
+    # along each latent's arc, or on the wrong axis as in the published code
     slerp: Axis = "per_sample"
+    # part of the fitting's loss: ChimeraMix's Laplacian pyramid (lap) stands for the published features of VGG16
+    # (vgg; VggDistance says of which layers), learned on ImageNet, which the rule of no additional data excludes
     perceptual: Perceptual = "lap"
+    # weight of the classification loss
     gamma: Annotated[float, Field(ge=0)] = 0.5
+    # all moments are forgotten after every epoch, as in the published code; otherwise Adam long remembers the large
+    # gradients of the first classification losses, and short fittings hardly learn their images
     reset_optimisers: bool = True
+    # None is the preset's to spend: width of the first layer, ..., rates of the generator and of the latents
     hidden: Positive | None = None
     epochs: Positive | None = None
     batch_size: Annotated[int, Field(ge=2)] | None = None
     images_per_class: Positive | None = None
     learning_rate: Amount | None = None
     latent_rate: Amount | None = None
+    # the small classifier as the published code runs it (softmax before the cross-entropy, LeakyReLU(0.1) after
+    # pooling) or plain (logits, ReLU), as version 1 had it: its image gradient is 8 to 16 times larger at the start
     loop_classifier: Annotated[LoopForm, AsBefore("published")] = "published"
 
     @property

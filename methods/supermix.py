@@ -32,24 +32,22 @@ class SuperMix(Method):
     label each mixture anew in every step, after crop and flip, and each of its steps adds the losses of a batch of
     either kind, where half of ours have mixed images only.
 
-    alpha: of the Dirichlet weights of the classes. mask_size: cells along a side; blur: of the gradient, in cells;
-    sparsity: weight of the masks' indecision. max_iter: updates of a batch's masks; it ends sooner when no more than
-    the share `tolerance` of its samples is undone, and undone samples are dropped. per_image: mixed images for each
-    of the subset. Both are None here and the preset's to spend (50 and 10 in the paper). After twenty times the
-    batches that the set takes at best, it stays smaller, with a warning; where it would be smaller than the subset,
-    building it fails.
+    After twenty times the batches that the set takes at best, it stays smaller, with a warning; where it would be
+    smaller than the subset, building it fails.
     """
 
     p_gen: Share = 0.5
     images: Annotated[int, Field(ge=2)] = 2
-    alpha: Amount = 3.0
-    mask_size: Positive = 8
-    blur: Amount = 1.0
-    sparsity: Annotated[float, Field(ge=0)] = 25.0
+    alpha: Amount = 3.0  # of the Dirichlet weights of the classes
+    mask_size: Positive = 8  # cells along a side
+    blur: Amount = 1.0  # of the gradient, in cells
+    sparsity: Annotated[float, Field(ge=0)] = 25.0  # weight of the masks' indecision
+    # updates of a batch's masks (50 in the paper); None is the preset's to spend. They end sooner when no more than
+    # the share `tolerance` of the batch is undone; what is undone then is dropped
     max_iter: Positive | None = None
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.7
     batch_size: Annotated[int, Field(ge=2)] = 100
-    per_image: Positive | None = None
+    per_image: Positive | None = None  # mixed images for each of the subset (10 in the paper); None as above
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
         return self.fill(budgets.get("mixed-set", {}))
