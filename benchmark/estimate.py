@@ -22,8 +22,8 @@ class Costs:
     """Seconds per shown image by kind of job: the median of what is recorded on this kind of device.
 
     A run is compared with records of its network: of its method and dataset where there are any, then of its
-    dataset, then all. An artifact is compared with those of its recipe. device: cpu or cuda, this machine's
-    unless told; flops: per second, for guesses.
+    dataset, then all. An artifact is compared with those of its recipe. What was made at low priority, beside other
+    work, is left out. device: cpu or cuda, this machine's unless told; flops: per second, for guesses.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Costs:
         self.flops = flops or GUESSED_FLOPS[self.device]
         self._speeds: dict[Kind, list[float]] = {}
         for record in records:
-            if record.device_type == self.device:
+            if record.device_type == self.device and record.nice <= 0:
                 self._add_run(record)
         for artifact in artifacts:
-            if artifact.environment.device_type == self.device:
+            if artifact.environment.device_type == self.device and artifact.environment.nice <= 0:
                 self._add(_recipe_kind(artifact.identity["recipe"]), 1 / max(artifact.images_per_second, 1e-9))
 
     def hours(self, jobs: Iterable[Run | Build]) -> tuple[float, bool]:

@@ -1,6 +1,7 @@
 """What made a number: code, packages, machine."""
 
 import importlib.metadata
+import os
 import platform
 import resource
 import socket
@@ -51,4 +52,5 @@ def environment(device: torch.device, precision: str) -> Environment:
         dirty=code.dirty,
         versions=versions(),
         peak_memory=peak_memory(device),
+        nice=os.nice(0) if hasattr(os, "nice") else 0,
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "parquet", "json")
 _PLAIN = ("row", "preset", "steps", "train_seconds", "eval_seconds", "prepare_seconds", "images_per_second")
 _LATER = ("resumed", "finished", "subset_sha256", "weights_sha256")
-_ENVIRONMENT = ("host", "device", "device_type", "threads", "precision", "commit", "dirty", "peak_memory")
+_ENVIRONMENT = ("host", "device", "device_type", "threads", "precision", "commit", "dirty", "peak_memory", "nice")
 _IDENTITY = ("key", "dataset", "samples_per_class", "method", "parameters", "automatic", "seed")
 _METRICS = ("top1", "top5", "loss", "test_images")
 _NESTED = ("protocol", "versions", "artifacts", "warnings")

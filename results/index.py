@@ -44,6 +44,7 @@ class Entry(NamedTuple):
     train_seconds: float
     eval_seconds: float
     images_per_second: float
+    nice: int
 
     @property
     def path(self) -> Path:
@@ -75,6 +76,7 @@ def summarise(record: Record) -> list[Any]:
         "train_seconds": record.train_seconds,
         "eval_seconds": record.eval_seconds,
         "images_per_second": record.images_per_second,
+        "nice": record.environment.nice,
     }
     return [values[name] for name in Entry._fields[2:]]
 

@@ -82,7 +82,11 @@ class Metrics(RecordPart):
 
 
 class Environment(RecordPart):
-    """Where and with what a run was made; peak_memory in MiB."""
+    """Where and with what a run was made; peak_memory in MiB.
+
+    nice: the process's priority as the system counts it; above 0 it gave way to other work, so that its wall times
+    say nothing about speed and no estimate is made from them.
+    """
 
     host: str
     device: str
@@ -93,6 +97,7 @@ class Environment(RecordPart):
     dirty: bool | None
     versions: dict[str, str]
     peak_memory: Finite
+    nice: Annotated[int, Field(ge=-20, le=20)] = 0
 
 
 class Record(Keyed):

@@ -71,6 +71,16 @@ def test_estimates_come_from_recorded_wall_times_of_this_kind_of_device(store, g
     assert Costs(load_records([store]), []).hours(runs)[1]
 
 
+def test_what_was_made_beside_other_work_says_nothing_about_speed(store, grid, make_record):
+    run = next(iter(grid.runs()))
+    record = make_record(run, 50)
+    beside = record.model_copy(update={"environment": record.environment.model_copy(update={"nice": 19})})
+    write_record(store / run.path, beside)
+    assert Costs(load_records([store]), [], "cpu").hours([run])[1]
+    write_record(store / run.path, record)
+    assert not Costs(load_records([store]), [], "cpu").hours([run])[1]
+
+
 def test_plan_prints_one_json_object(hydrabench):
     answer = hydrabench("plan", "table1", "--format", "json")
     value = json.loads(answer.stdout)
