@@ -4,7 +4,7 @@ WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
-.PHONY: setup demo table1 table2 tables reproduction report test test-slurm test-slurm-slow lint bench data clean
+.PHONY: setup demo table1 table2 tables reproduction report test test-slurm test-slurm-slow lint bench chaos data clean
 
 setup: .venv/ready
 
@@ -49,6 +49,9 @@ lint: setup
 bench: setup
 	.venv/bin/python tests/speed/bench.py
 	.venv/bin/python tests/speed/bench_slurm.py
+
+chaos: setup
+	.venv/bin/python tests/lifecycle/chaos.py --kills $(or $(KILLS),100)
 
 data: setup
 	$(BENCH) data prepare --dataset $(or $(DATASETS),cifair10,cifair100,stl10)

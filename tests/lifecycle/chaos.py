@@ -58,10 +58,10 @@ class Tally:
         return f"{self.rounds} rounds, {self.kills.total()} kills ({kills}), {self.compared} results compared: {faults}"
 
 
-def start(store: Path, methods: tuple[str, ...] = METHODS, seeds: str = "0-1") -> subprocess.Popen:
+def start(store: Path) -> subprocess.Popen:
     """The sweep, in a process group of its own."""
-    arguments = ["run", "demo", "--method", ",".join(methods), "--samples-per-class", "2"]
-    arguments += ["--seeds", seeds, "--set", "protocol.network=wrn-10-1", "--set", "protocol.epochs=1"]
+    arguments = ["run", "demo", "--method", ",".join(METHODS), "--samples-per-class", "2"]
+    arguments += ["--seeds", "0-1", "--set", "protocol.network=wrn-10-1", "--set", "protocol.epochs=1"]
     arguments += ["--set", "protocol.images_per_class=100", "--set", "protocol.precision=fp32"]
     arguments += ["--workers", "2", "--yes", "--retry", "--results", str(store), "--ignore-measured"]
     with (store.parent / f"{store.name}.log").open("ab") as log:
@@ -84,7 +84,7 @@ def finished(store: Path) -> dict[Path, str]:
 
 def disturb(sweep: subprocess.Popen, chance: random.Random, tally: Tally, most: int) -> None:
     """Kills now the command, now one of its processes, until it has ended or `most` kills are done."""
-    command = psutil.Process(sweep.pid)
+    command, below = psutil.Process(sweep.pid), list[psutil.Process]()
     while tally.kills.total() < most:
         try:
             sweep.wait(chance.expovariate(1 / _MEAN_SECONDS))
