@@ -23,13 +23,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Protocol(Config, Epochs):
-    """The hyperparameters of one run, all of which enter its key (FIDELITY section 1).
+    """The hyperparameters of one run, all of which enter its key (FIDELITY section 1 in docs/fidelity.md).
 
     network: wrn-<depth>-<width>, timm/<name> or torchvision/<name>; dropout: of wrn alone.
     images_per_class: an epoch shows every image max(images_per_class // samples_per_class, 1) times.
     padding: pixels by which a crop may leave the image. precision: `auto` is bf16 where the hardware has it, else
     fp32, on CPUs and GPUs alike; ChimeraMix's code has fp16 on its GPUs, which auto never takes.
-    schedule: of learning_rate, which is the highest; `onecycle` also lets momentum dip (benchmark/schedule.py).
+    schedule: of learning_rate, which is the highest; `onecycle` also lets momentum dip
+    (benchmark/training/schedule.py).
     """
 
     network: str

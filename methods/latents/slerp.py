@@ -14,7 +14,7 @@ def slerp(first: Tensor, second: Tensor, share: float, axis: Axis = "per_sample"
     """The points at `share` (0 to 1) of the arcs from the rows of `first` to those of `second`, both B×D.
 
     Equal, parallel and opposite vectors, between which there is no one arc, are interpolated linearly. axis: the
-    published code takes its angles over the batch, one for each of the D coordinates (FIDELITY, fact 11).
+    published code takes its angles over the batch, one for each of the D coordinates (FIDELITY fact 11).
     """
     if axis == "published":
         return slerp(first.T, second.T, share).T

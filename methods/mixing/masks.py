@@ -25,7 +25,7 @@ def mix_features(features: Tensor | Sequence[Tensor], mask: Tensor) -> Tensor:
 
 
 def grid_mask(count: int, size: int, rng: torch.Generator, *, mask_size: int = 4, shifted: bool = True) -> Tensor:
-    """Masks of two images, count×size×size on the CPU: a fair coin for each of mask_size×mask_size cells (FIDELITY 8).
+    """Masks of two images, count×size×size on the CPU: a fair coin for each of mask_size² cells (FIDELITY section 8).
 
     mask_size: at most `size`. shifted: ChimeraMix's code (True) stretches the cells to size + size // mask_size
     and crops them at one random offset for the whole batch; its paper (False) stretches them to `size`.

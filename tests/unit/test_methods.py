@@ -1,4 +1,4 @@
-"""Each method against a slow, direct reading of FIDELITY; and the text of methods both ways."""
+"""Each method against a slow, direct reading of docs/fidelity.md; and the text of methods both ways."""
 
 import math
 import os
