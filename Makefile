@@ -4,7 +4,7 @@ WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
-.PHONY: setup demo table1 table2 tables reproduction report test test-slurm test-slurm-slow lint bench data clean
+.PHONY: setup demo table1 table2 tables reproduction report test coverage test-slurm test-slurm-slow lint bench data clean
 
 setup: .venv/ready
 
