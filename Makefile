@@ -34,6 +34,9 @@ report: setup
 test: setup
 	.venv/bin/python -m pytest -n $(WORKERS) --durations=25
 
+coverage: setup
+	.venv/bin/python -m pytest -n $(WORKERS) tests/unit tests/contract --cov --cov-report=term --cov-fail-under=84
+
 test-slurm: setup
 	.venv/bin/python -m pytest tests/cluster -m "not slow" --durations=0
 
@@ -54,4 +57,4 @@ data: setup
 	$(BENCH) data prepare --dataset $(or $(DATASETS),cifair10,cifair100,stl10)
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
+	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -22,7 +22,10 @@ class Interrupter:
                 os.close(os.open(os.environ["INTERRUPTED"], os.O_CREAT | os.O_EXCL))
                 os.killpg(0, signal.SIGINT)
 
-if ("--multiprocessing-fork" in sys.orig_argv) == (os.environ["INTERRUPT_IN"] == "worker"):
+worker = "--multiprocessing-fork" in sys.orig_argv
+if not worker:  # whoever runs the tests in the background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if worker == (os.environ["INTERRUPT_IN"] == "worker"):
     sys.meta_path.insert(0, Interrupter())
 """
 

@@ -1,7 +1,5 @@
 """Plans: every run in exactly one state, and an estimate from recorded wall times."""
 
-import json
-
 import pytest
 
 from benchmark import estimate
@@ -69,13 +67,3 @@ def test_estimates_come_from_recorded_wall_times_of_this_kind_of_device(store, g
     assert hours == pytest.approx(images * 11 / 1000 / 3600)
     monkeypatch.setattr(estimate, "has_gpu", lambda: True)
     assert Costs(load_records([store]), []).hours(runs)[1]
-
-
-def test_plan_prints_one_json_object(hydrabench):
-    answer = hydrabench("plan", "table1", "--format", "json")
-    value = json.loads(answer.stdout)
-    states = ("done", "failed", "running", "missing", "stale", "unavailable")
-    assert value["runs"] == sum(value[state] for state in states) == 990
-    assert value["unavailable"] == 0
-    assert value["estimated_hours"] > 0
-    assert (value["study"], value["preset"]) == ("table1", "paper")
