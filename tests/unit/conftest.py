@@ -52,7 +52,7 @@ def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit test starts no process: one that needs any belongs to tests/lifecycle."""
 
     def refuse(*arguments: object, **more: object) -> None:
-        pytest.fail(f"tests/unit starts no process ({arguments[-1]}): move this test to tests/lifecycle")
+        pytest.fail(f"tests/unit starts no process (asked for: {arguments}): move this test to tests/lifecycle")
 
     for owner, name in STARTS:
         monkeypatch.setattr(owner, name, refuse)

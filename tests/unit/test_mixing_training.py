@@ -210,7 +210,7 @@ def test_noise_replaces_segmentations_by_those_of_other_images():
     task = digits()
     clean = recipe().segments.precompute(task.images, task.stream("noise"))
     for noise, low, high in [(0.0, 0, 0), (0.5, 4, 16), (1.0, 20, 20)]:
-        maps = replace(recipe().segments, noise=noise).precompute(task.images, task.stream("noise"))  # type: ignore[type-var]
+        maps = replace(recipe().segments, noise=noise).precompute(task.images, task.stream("noise"))
         replaced = [not torch.equal(one, other) for one, other in zip(maps, clean, strict=True)]
         assert low <= sum(replaced) <= high
         known = {tuple(one.flatten().tolist()) for one in clean}
