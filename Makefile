@@ -4,7 +4,7 @@ WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
-.PHONY: setup demo table1 table2 tables reproduction report test test-slurm test-slurm-slow lint bench chaos data clean
+.PHONY: setup demo table1 table2 tables reproduction report test coverage test-slurm test-slurm-slow lint bench chaos data clean
 
 setup: .venv/ready
 
@@ -34,6 +34,9 @@ report: setup
 test: setup
 	.venv/bin/python -m pytest -n $(WORKERS) --durations=25
 
+coverage: setup
+	.venv/bin/python -m pytest -n $(WORKERS) tests/unit tests/contract --cov --cov-report=term --cov-fail-under=84
+
 test-slurm: setup
 	.venv/bin/python -m pytest tests/cluster -m "not slow" --durations=0
 
@@ -57,4 +60,4 @@ data: setup
 	$(BENCH) data prepare --dataset $(or $(DATASETS),cifair10,cifair100,stl10)
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
+	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext
+from multiprocessing.synchronize import RLock
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +58,18 @@ def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
     return outcome.state, outcome.message
 
 
+class _Context(SpawnContext):
+    """Starts processes anew, and keeps its locks: pebble deletes those of a pool that ends before it ends the workers,
+    and one that is still being imported would die over them with a traceback."""
+
+    def __init__(self) -> None:
+        self._kept: list[RLock] = []
+
+    def RLock(self) -> RLock:
+        self._kept.append(super().RLock())
+        return self._kept[-1]
+
+
 class Pool:
     """Executes jobs with `workers` processes; a worker that dies fails its own job and is replaced.
 
@@ -73,7 +86,7 @@ class Pool:
         self.waiting: list[Job] = []
         self._flying: dict[ProcessFuture, Job] = {}
         self._unbuilt: set[str] = set()  # keys of the builds among them that have not ended
-        self._context = get_context("spawn")
+        self._context = _Context()
         self._asked = self._context.RawValue("b", 0)  # without a lock, which a killed worker could hold for ever
 
     @property

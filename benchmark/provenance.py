@@ -13,13 +13,13 @@ from benchmark.checkout import code_state
 from benchmark.training.device import describe
 from results.records import Environment
 
-_PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-image", "scikit-learn", "pillow")
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-image", "scikit-learn", "pillow")
 
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -15,6 +15,8 @@ from PIL import Image
 from benchmark.run import Run
 from benchmark.selection import Selection
 from benchmark.study import load_grid
+from datasets.base import get_dataset
+from datasets.bundle import export
 from methods.base import Method
 from methods.compose import Composition
 from methods.glico import Glico
@@ -51,8 +53,27 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """So that trainings in tests side by side do not wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """The digits of two sizes and two seeds, with their test images."""
+    path = tmp_path / "bundle.npz"
+    export([get_dataset("digits")], (2, 4), (0, 1), True, path)
+    return path
 
 
 @pytest.fixture

@@ -111,17 +111,6 @@ def test_an_interrupted_sweep_goes_on_where_it_was(store, stop):
     assert sorted(entry.record().resumed for entry in load_records([store])) == [0, 1]
 
 
-@pytest.mark.parametrize("delay", [0.5, 1.5, 2.5])
-def test_an_interruption_before_the_workers_listen_fails_nothing(store, delay):
-    arguments = ["run", "demo", "--workers", "2", "--results", str(store), "--ignore-measured"]
-    process = _start(*arguments, "--set", "protocol.epochs=50")
-    time.sleep(delay)
-    os.killpg(process.pid, signal.SIGINT)
-    _, shown = process.communicate(timeout=60)
-    assert not list(store.rglob("failure.json")), shown
-    assert process.returncode in (0, 130), shown
-
-
 def test_a_time_limit_stops_at_a_checkpoint_says_what_is_left_and_exits_0(hydrabench, store):
     arguments = ["run", "demo", "--method", "baseline", "--seeds", "0-1", "--samples-per-class", "2"]
     stopped = hydrabench(*arguments, "--set", "protocol.epochs=400", "--time-limit", "8s")

@@ -1,5 +1,8 @@
-"""Data roots for the tests of datasets: an empty one, and the real images where there are any."""
+"""No processes; data roots for the tests of datasets: an empty one, and the real images where there are any."""
 
+import multiprocessing.process
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +11,11 @@ import pytest
 from datasets.base import _make_dataset, data_root
 
 SETS = ("cifar10", "cifar100", "stl10")
+STARTS = (
+    (subprocess.Popen, "__init__"),
+    (multiprocessing.process.BaseProcess, "start"),
+    *((os, name) for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")),
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +45,14 @@ def real_sheets(real_data: Path, empty_root: Path) -> Path:
     for name in SETS:
         (empty_root / name).symlink_to(real_data / name, target_is_directory=True)
     return empty_root
+
+
+@pytest.fixture(autouse=True)
+def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test starts no process: one that needs any belongs to tests/lifecycle."""
+
+    def refuse(*arguments: object, **more: object) -> None:
+        pytest.fail(f"tests/unit starts no process (asked for: {arguments}): move this test to tests/lifecycle")
+
+    for owner, name in STARTS:
+        monkeypatch.setattr(owner, name, refuse)

@@ -4,23 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.execute import execute
-from benchmark.selection import Selection
-from benchmark.study import load_grid
 from datasets.base import DataCorrupt, DataMissing, get_dataset
 from datasets.bundle import export, read_bundle
 from datasets.registry import BadInput
 from datasets.subset import find_subset
-from results.records import read_record
-
-TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wrn-10-1")
-
-
-@pytest.fixture
-def bundle(tmp_path):
-    path = tmp_path / "bundle.npz"
-    export([get_dataset("digits")], (2, 4), (0, 1), True, path)
-    return path
 
 
 def test_a_bundle_has_the_subsets_it_was_asked_for_under_the_same_identity(bundle):
@@ -35,23 +22,6 @@ def test_a_bundle_has_the_subsets_it_was_asked_for_under_the_same_identity(bundl
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(bundled.test(), digits.test(), strict=True))
     assert len(bundled.present()) < 100
     bundled.check()
-
-
-def test_a_run_on_a_bundle_has_the_key_and_the_bits_of_a_run_on_the_data(bundle, store, monkeypatch):
-    def only_run():
-        (run,) = load_grid("demo", Selection("demo", ("digits",), ("mixup",), (2,), (1,), TINY)).runs()
-        return run
-
-    run = only_run()
-    assert execute(run, store).state == "done"
-    monkeypatch.setenv("HYDRABENCH_BUNDLE", str(bundle))
-    monkeypatch.setattr("datasets.digits._digits", lambda: pytest.fail("the data were read"))
-    other = only_run()
-    assert other.key == run.key
-    assert execute(other, store / "other").state == "done"
-    records = [read_record(root / run.path / "record.json") for root in (store, store / "other")]
-    assert records[0].weights_sha256 == records[1].weights_sha256
-    assert records[0].metrics == records[1].metrics
 
 
 def test_what_a_bundle_lacks_is_named(bundle, tmp_path):
@@ -91,16 +61,3 @@ def test_a_folder_travels_under_its_last_part(tmp_path, monkeypatch):
     assert (bundled.text, bundled.class_names(), bundled.num_classes) == ("folder:pets", ["cats", "dogs"], 2)
     assert get_dataset("digits").text == "digits"
     assert len(get_dataset("digits").present()) == 20
-
-
-def test_the_verb_writes_what_the_option_reads(tmp_path, hydrabench, store):
-    path = tmp_path / "b.npz"
-    words = ["--dataset", "digits", "--samples-per-class", "2", "--seeds", "0", "-o", str(path)]
-    assert "wrote" in hydrabench("data", "export", *words, "--test").stderr
-    short = [word for text in TINY for word in ("--set", text)]
-    selection = ["--method", "baseline", "--samples-per-class", "2", "--dataset-bundle", str(path), *short]
-    answer = hydrabench("run", "demo", *selection, "--seeds", "0")
-    assert "summary: 1 done" in answer.stderr, answer.stderr
-    lacking = hydrabench("run", "demo", *selection, "--seeds", "0-1")
-    assert (lacking.returncode, "seed 1" in lacking.stderr) == (2, True)
-    assert hydrabench("data", "export", *words[:-1], "b.txt").returncode == 2

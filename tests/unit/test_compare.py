@@ -1,17 +1,13 @@
 """Paired comparisons against hand-computed values and against the plain definitions of the tests."""
 
 import itertools
-import json
 import math
 
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from benchmark.selection import Selection
-from benchmark.study import load_grid
 from results.compare import Pair, PairedCell, compare, rank, sign_flip, smallest_p
-from results.records import write_record
 
 CELL, OTHER = PairedCell("digits", 5), PairedCell("digits", 20)
 
@@ -85,60 +81,3 @@ def test_friedman_and_nemenyi_over_cells():
     assert found.ranks == {"a": 1, "b": 2, "c": 3}
     assert found.friedman_p == pytest.approx(math.exp(-6))  # chi² of 12 with 2 degrees of freedom
     assert found.nemenyi.loc["a", "c"] < 0.05 < found.nemenyi.loc["a", "b"]
-
-
-@pytest.fixture
-def planted(store, make_record):
-    """Three methods on the digits at two sizes, five seeds; baseline < mixup < cutout."""
-    methods = ("baseline", "mixup", "cutout")
-    selection = Selection(methods=methods, seeds=(0, 1, 2, 3, 4))
-    for cell in load_grid("demo", selection).cells:
-        for run in cell.runs:
-            top1 = 50 + methods.index(cell.row) * (1 + run.seed / 10) + run.seed
-            write_record(store / run.path, make_record(run, top1))
-    return store
-
-
-def test_the_verb_says_that_five_seeds_are_too_few(hydrabench, planted):
-    done = hydrabench("compare", "mixup", "baseline", "--study", "demo", "--seeds", "0-4")
-    assert done.returncode == 0, done.stderr
-    assert "5 pairs are too few for significance: the exact sign-flip test cannot go below p = 0.0625" in done.stdout
-    assert "+1.20" in done.stdout
-
-
-def test_three_methods_are_ranked_and_drawn(hydrabench, planted, tmp_path):
-    picture = tmp_path / "cd.png"
-    arguments = (
-        "cutout",
-        "mixup",
-        "baseline",
-        "--study",
-        "demo",
-        "--seeds",
-        "0-4",
-        "--format",
-        "json",
-        "-o",
-        str(picture),
-    )
-    done = hydrabench("compare", *arguments)
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["ranks"] == {"cutout": 1.0, "mixup": 2.0, "baseline": 3.0}
-    assert len(answer["cells"]) == 6
-    assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("mixup", "mixup"), "two different methods"),
-        (("mixup", "cosine"), "cosine has no records in demo"),
-        (("mixup", "basline"), "baseline"),
-    ],
-)
-def test_what_cannot_be_compared_is_said_in_one_line(hydrabench, planted, arguments, message):
-    done = hydrabench("compare", *arguments, "--study", "demo")
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1

@@ -130,18 +130,3 @@ def test_a_record_that_vanishes_meanwhile_is_named(stores):
     problems: list[str] = []
     assert len(json.loads(export(entries, "json", problems))) == 1
     assert str(entries[0].path) in problems[0]
-
-
-def test_the_verbs(stores, hydrabench, store, tmp_path):
-    ours, theirs = stores
-    ours.rename(store)
-    done = hydrabench("export", "demo", "--format", "json", "--seeds", "0")
-    assert (done.returncode, json.loads(done.stdout)) == (0, [])  # planted runs are shorter than the demo's
-    done = hydrabench("export")
-    assert len(done.stdout.splitlines()) == 3
-    assert hydrabench("export", "--seeds", "0").returncode == 2
-    assert hydrabench("export", "-o", str(tmp_path / "records.parquet")).returncode == 0
-    assert len(pd.read_parquet(tmp_path / "records.parquet")) == 2
-    done = hydrabench("import", str(theirs))
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "1 imported, 1 were here already, 0 conflicts" in done.stderr

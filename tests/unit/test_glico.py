@@ -15,7 +15,6 @@ from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
 from datasets.registry import BadInput
-from datasets.subset import find_subset
 from methods.base import Method
 from methods.glico import Glico, Interpolating
 from methods.latents.fitting import Fitting
@@ -27,25 +26,11 @@ from methods.latents.slerp import slerp
 from methods.mixing.losses import laplacian_loss
 from methods.registry import parse_method
 from methods.task import Task
+from tasks import digits
 
 TINY = {"hidden": 16, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3, "latent_rate": 1e-2}
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """So that tests side by side do not wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def digits(samples_per_class: int = 2, precision: str = "fp32") -> Task:
-    dataset = get_dataset("digits")
-    indices = find_subset(dataset, samples_per_class, 0)
-    images, labels = dataset.train_images(indices), dataset.train_labels()[indices]
-    values = (torch.from_numpy(images), torch.from_numpy(labels), 10, torch.device("cpu"), 0, samples_per_class)
-    return Task(*values, precision)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def resolved(text: str = "glico") -> Glico:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -177,27 +175,6 @@ def test_abandoned_drafts_are_swept_up(planted):
     os.utime(old, (0, 0))
     load_records([planted])
     assert (old.exists(), new.exists()) == (False, True)
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from results import cache, index
-index._WORTH_REMEMBERING = 1
-os.replace = lambda *_: os.kill(os.getpid(), 9)
-index.load_records([Path(sys.argv[1])])
-"""
-
-
-def test_a_kill_before_the_rename_leaves_the_old_index(planted, make_run, make_record, reads):
-    load_records([planted])
-    whole = (planted / REMEMBERED).read_bytes()
-    run = make_run(seed=5)
-    write_record(planted / run.path, make_record(run, 50.0))
-    assert subprocess.run([sys.executable, "-c", KILLED, str(planted)]).returncode == -9
-    assert (planted / REMEMBERED).read_bytes() == whole
-    assert len(list(planted.glob(f".{REMEMBERED}.*"))) == 1
-    assert _accuracies(planted) == [40, 41, 42, 43, 50]
 
 
 def test_links_to_folders_are_named_and_not_followed(planted, tmp_path):

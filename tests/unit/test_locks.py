@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 
 import psutil
@@ -40,27 +38,6 @@ def test_the_lock_names_host_pid_start_and_token(store):
     assert holder["token"] == lock.token
     assert holder["started"] == psutil.Process().create_time()
     assert holder["age"] < 5
-
-
-def test_a_dead_pid_on_this_host_is_taken_over_at_once(store):
-    child = subprocess.Popen([sys.executable, "-c", "pass"])
-    child.wait()
-    write_lock(store, host=os.uname().nodename, pid=child.pid)
-    assert not is_running(store)
-    with Lock(store):
-        assert read_holder(store / "lock")["pid"] == os.getpid()
-    assert list(store.iterdir()) == []
-
-
-def test_a_zombie_is_dead(store):
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    write_lock(store, host=os.uname().nodename, pid=child.pid, started=psutil.Process(child.pid).create_time())
-    assert is_running(store)
-    child.kill()
-    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
-    assert not is_running(store)
-    child.wait()
 
 
 def test_a_reused_pid_is_told_apart_by_its_start(store):

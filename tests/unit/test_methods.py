@@ -1,9 +1,6 @@
 """Each method against a slow, direct reading of docs/fidelity.md; and the text of methods both ways."""
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -97,22 +94,6 @@ def test_a_field_added_later_keeps_older_keys():
     Later.name = "later"
     assert Later().identity["parameters"] == {"old": 1}
     assert Later(new=2).identity["parameters"] == {"old": 1, "new": 2}
-
-
-def test_outside_packages_register_by_entry_point(tmp_path):
-    (tmp_path / "outside.py").write_text(
-        "from dataclasses import dataclass\nfrom methods.base import Method\nfrom methods.registry import register\n"
-        "@register('outside', label='Outside', source='a test')\n@dataclass(frozen=True)\nclass Outside(Method):\n"
-        "    '''Nothing.'''\n"
-    )
-    info = tmp_path / "outside-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[hydrabench.methods]\noutside = outside\n")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "benchmark", "list", "methods"]
-    shown = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True)
-    assert "Outside" in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,6 @@
 """Compositions in a classifier's training, and which generator a run asks for."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from copy import deepcopy
 from dataclasses import MISSING, fields, replace
 
 import numpy as np
@@ -15,80 +9,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.protocol import Protocol, resolve_protocol
 from benchmark.training.batches import Batches
-from benchmark.training.loop import Training
 from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
-from datasets.subset import find_subset
 from methods.base import Method
 from methods.identity import hashed_fields
 from methods.mixing.composer import Composer, rescale
-from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
-from methods.mixing.segments import Segmenter, segment_batch
+from methods.mixing.segments import segment_batch
 from methods.mixing.sources import SourceBatches
 from methods.registry import format_method, parse_method, registry
 from methods.task import Batch, Task, Views
+from tasks import digits
+from trainings import TINY, assert_same, prepared, protocol, resolved, weights
 
 TWINS = ["gridmix", "segmix", "nmix"]
 TRAINED = ["chimeramix-grid", "chimeramix-seg", "hydramix"]
-TINY = {"generator": {"width": 4, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3}}
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """So that tests side by side do not wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def digits(workers: int = 0, samples_per_class: int = 2) -> Task:
-    dataset = get_dataset("digits")
-    indices = find_subset(dataset, samples_per_class, 0)
-    images, labels = torch.from_numpy(dataset.train_images(indices)), dataset.train_labels()[indices]
-    return Task(images, torch.from_numpy(labels), 10, torch.device("cpu"), 0, samples_per_class, workers=workers)
-
-
-def resolved(text: str) -> Method:
-    return parse_method(text).resolve(get_dataset("digits"), TINY)
-
-
-def prepared(text: str, task: Task) -> Method:
-    """The method with an untrained generator."""
-    method = resolved(text)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        needs = method.needs(get_dataset("digits"), 2, 0)
-        made = tuple(Generator(active=need.recipe.active, width=4).eval().requires_grad_(False) for need in needs)
-    return method.prepare(task, made)
-
-
-def protocol() -> Protocol:
-    return resolve_protocol("demo", get_dataset("digits"), {"network": "wrn-10-1", "epochs": 1})
-
-
-def training(text: str, task: Task) -> Training:
-    return Training(task, prepared(text, task), protocol())
-
-
-def weights(text: str, task: Task, steps: int = 3) -> dict[str, Tensor]:
-    current = training(text, task)
-    for _ in range(steps):
-        current.advance()
-    return current.network.state_dict()
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def batches(text: str, task: Task) -> Batches:
     return Batches(task, prepared(text, task), protocol(), Streams(0))
-
-
-def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 # --- how often
@@ -309,78 +253,6 @@ def test_a_grid_finer_than_the_features_is_refused():
         resolved("chimeramix-grid(mask_size=17)")
     resolved("chimeramix-grid(mask_size=16)")
     resolved("gridmix(mask_size=17)")
-
-
-# --- the same bits, whoever segments and whenever
-
-
-def test_the_number_of_workers_does_not_change_the_bits():
-    results = [weights("chimeramix-seg(p_gen=0.7)", digits(workers=n), 6) for n in (0, 1, 2)]
-    assert_same(results[0], results[1])
-    assert_same(results[0], results[2])
-
-
-def test_batches_begun_ahead_are_drawn_again_after_a_restore():
-    text = "hydramix(p_gen=0.7, segmentation=augmented)+autoaugment"
-    whole = training(text, digits(workers=1))
-    for _ in range(3):
-        whole.advance()
-    state = deepcopy(whole.state())  # it holds the weights themselves
-    assert whole.batches._begun
-    resumed = training(text, digits())
-    resumed.restore(state)
-    for current in (whole, resumed):
-        for _ in range(4):
-            current.advance()
-    assert_same(whole.network.state_dict(), resumed.network.state_dict())
-
-
-def test_a_killed_worker_does_not_stop_the_work():
-    segmenter = Segmenter(60, 1)
-    images = normalise(to_unit(digits().images[:4]))
-    expected = Segmenter(60, 0).submit(images)()
-    assert torch.equal(segmenter.submit(images)(), expected)
-    worker = segmenter._idle.get()
-    worker.kill()
-    worker.wait()
-    segmenter._idle.put(worker)
-    assert torch.equal(segmenter.submit(images)(), expected)
-
-
-def test_workers_ignore_ctrl_c_and_end_with_their_segmenter():
-    segmenter = Segmenter(60, 1)
-    images = normalise(to_unit(digits().images[:2]))
-    segmenter.submit(images)()
-    worker = segmenter._idle.get()
-    segmenter._idle.put(worker)
-    os.kill(worker.pid, signal.SIGINT)
-    os.kill(worker.pid, signal.SIGTERM)
-    time.sleep(0.1)
-    assert worker.poll() is None
-    segmenter.submit(images)()
-    del segmenter
-    assert worker.poll() == 0
-
-
-def test_workers_end_when_their_process_is_killed():
-    code = "import torch, sys, time\nfrom methods.mixing.segments import Segmenter\ns = Segmenter(60, 1)\n"
-    code += "s.submit(torch.zeros(1, 3, 32, 32))()\nprint(s._idle.get().pid, flush=True)\ntime.sleep(60)\n"
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    deadline = time.monotonic() + 20
-    while _alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _alive(worker)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 # --- which generator

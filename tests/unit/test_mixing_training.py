@@ -13,8 +13,6 @@ from benchmark.protocol import resolve_budgets
 from datasets.base import DataMissing, get_dataset
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.registry import BadInput
-from datasets.subset import find_subset
-from methods.mixing.family import Generated
 from methods.mixing.losses import laplacian_loss
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
@@ -25,49 +23,12 @@ from methods.mixing.sources import SourceBatches, Sources, resize
 from methods.mixing.training import Adversaries, GeneratorTraining
 from methods.registry import parse_method
 from methods.task import Task
+from tasks import digits, subset_of
+from trainings import advanced, assert_same, recipe
 
-TINY = {"generator": {"width": 4, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3}}
 AUGMENTED = "chimeramix-seg(generator_size=32)"
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """So that tests side by side do not wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def digits(samples_per_class: int = 2, workers: int = 0, precision: str = "fp32") -> Task:
-    return subset_of("digits", samples_per_class, workers, precision)
-
-
-def subset_of(name: str, samples_per_class: int, workers: int = 0, precision: str = "fp32") -> Task:
-    dataset = get_dataset(name)
-    indices = find_subset(dataset, samples_per_class, 0)
-    images, labels = dataset.train_images(indices), dataset.train_labels()[indices]
-    device, names = torch.device("cpu"), tuple(dataset.class_names())
-    values = (torch.from_numpy(images), torch.from_numpy(labels), dataset.num_classes, device, 0, samples_per_class)
-    return Task(*values, precision, workers, names)
-
-
-def recipe(method: str = "hydramix(generator_size=32)", **changes: object) -> GeneratorRecipe:
-    dataset = get_dataset("digits")
-    resolved = parse_method(method).resolve(dataset, TINY)
-    assert isinstance(resolved, Generated)
-    return replace(resolved.recipe(dataset, dataset), **changes)
-
-
-def advanced(training: GeneratorTraining, steps: int) -> GeneratorTraining:
-    for _ in range(steps):
-        training.advance()
-    return training
-
-
-def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- the two papers' losses
@@ -249,7 +210,7 @@ def test_noise_replaces_segmentations_by_those_of_other_images():
     task = digits()
     clean = recipe().segments.precompute(task.images, task.stream("noise"))
     for noise, low, high in [(0.0, 0, 0), (0.5, 4, 16), (1.0, 20, 20)]:
-        maps = replace(recipe().segments, noise=noise).precompute(task.images, task.stream("noise"))  # type: ignore[type-var]
+        maps = replace(recipe().segments, noise=noise).precompute(task.images, task.stream("noise"))
         replaced = [not torch.equal(one, other) for one, other in zip(maps, clean, strict=True)]
         assert low <= sum(replaced) <= high
         known = {tuple(one.flatten().tolist()) for one in clean}
@@ -356,26 +317,6 @@ def test_bypassed_blocks_stay_as_they_were():
     after = advanced(training, 2).tensors()
     kept = {name for name in after if torch.equal(after[name], start[name])}
     assert {name for name in after if name.startswith("decoder.blocks")} <= kept
-
-
-# --- the same bits
-
-
-@pytest.mark.parametrize("method", [AUGMENTED, "hydramix(generator_size=32, noise=0.5)"])
-def test_a_restored_training_goes_on_with_the_same_bits(method):
-    whole = advanced(GeneratorTraining(recipe(method), digits(workers=1)), 6)
-    part = advanced(GeneratorTraining(recipe(method), digits(workers=1)), 3)
-    resumed = GeneratorTraining(recipe(method), digits())
-    resumed.restore(part.state())
-    advanced(resumed, 3)
-    assert_same(whole.tensors(), resumed.tensors())
-    assert whole.history.state()["lines"] == resumed.history.state()["lines"]
-
-
-def test_the_number_of_workers_does_not_change_the_bits():
-    results = [advanced(GeneratorTraining(recipe(AUGMENTED), digits(workers=n)), 3).tensors() for n in (0, 1, 2)]
-    assert_same(results[0], results[1])
-    assert_same(results[0], results[2])
 
 
 # --- the artifact

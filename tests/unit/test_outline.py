@@ -1,8 +1,5 @@
 """Outlines kept between commands: the same as made anew, never of other code, never of a person's own images."""
 
-import subprocess
-import sys
-
 import pytest
 from PIL import Image
 
@@ -109,13 +106,3 @@ def test_a_finished_plan_prints_what_the_plan_itself_prints(store, make_record):
     whole = make_plan(load_grid("demo", selection), stores).summary()
     assert plan_text(quick) == plan_text(whole)
     assert plan_json(quick) == plan_json(whole)
-
-
-@pytest.mark.parametrize("verb", ["table", "verdict", "figure"])
-def test_what_only_reads_imports_no_torch_once_an_outline_is_kept(verb, store, tmp_path):
-    load_outline("demo", Selection())
-    code = "import sys\nfrom benchmark.cli import cli\ntry:\n cli.main(sys.argv[1:], standalone_mode=False)\n"
-    code += "except (SystemExit, ValueError):\n pass\nassert 'torch' not in sys.modules"
-    command = [sys.executable, "-c", code, verb, "demo", "--results", str(store), "--ignore-measured"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

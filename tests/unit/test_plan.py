@@ -1,7 +1,5 @@
 """Plans: every run in exactly one state, and an estimate from recorded wall times."""
 
-import json
-
 import pytest
 
 from benchmark import estimate
@@ -79,13 +77,3 @@ def test_what_was_made_beside_other_work_says_nothing_about_speed(store, grid, m
     assert Costs(load_records([store]), [], "cpu").hours([run])[1]
     write_record(store / run.path, record)
     assert not Costs(load_records([store]), [], "cpu").hours([run])[1]
-
-
-def test_plan_prints_one_json_object(hydrabench):
-    answer = hydrabench("plan", "table1", "--format", "json")
-    value = json.loads(answer.stdout)
-    states = ("done", "failed", "running", "missing", "stale", "unavailable")
-    assert value["runs"] == sum(value[state] for state in states) == 990
-    assert value["unavailable"] == 0
-    assert value["estimated_hours"] > 0
-    assert (value["study"], value["preset"]) == ("table1", "paper")

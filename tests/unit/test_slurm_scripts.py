@@ -1,7 +1,5 @@
 """What sbatch gets, character by character where it matters."""
 
-import subprocess
-
 import pytest
 
 from slurm.executors import local_executor, script, visible_gpus
@@ -58,16 +56,12 @@ def test_every_key_of_a_profile_is_in_the_script(no_slurm, tmp_path):
         f"--error={tmp_path}/%A_%a_0_log.err",
     }
     assert {line.removeprefix("#SBATCH ") for line in lines(text) if line.startswith("#SBATCH")} == wanted
-    assert subprocess.run(["/bin/bash", "-n"], input=text, text=True, check=False).returncode == 0
 
 
-def test_the_setup_comes_before_python_and_survives_quotes(no_slurm, tmp_path):
+def test_srun_gets_its_cores_and_submitit(no_slurm, tmp_path):
     text = script(FULL, tmp_path, "name", 1, [])
     assert "--array" not in text
     assert "--dependency" not in text
-    body = text[text.index("module load cuda") : text.index("srun")].replace("module load cuda", "")
-    shown = subprocess.run(["/bin/bash", "-c", body + 'echo "$NAME"'], capture_output=True, text=True, check=True)
-    assert shown.stdout == "it's\n"
     (command,) = [line for line in text.splitlines() if line.startswith("srun")]
     assert "--cpus-per-task=4" in command  # srun does not take it from sbatch since Slurm 22.05
     assert command.endswith(f"-m submitit.core._submit {tmp_path}")

@@ -15,7 +15,6 @@ from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
-from datasets.subset import find_subset
 from methods.base import Method
 from methods.compose import Composition
 from methods.mixtures.building import MixedSet, MixedSetBuilding
@@ -23,22 +22,9 @@ from methods.mixtures.masks import blend, blur, descend, divergence, indecision,
 from methods.mixtures.recipe import MixedSetRecipe
 from methods.registry import parse_method
 from methods.task import Task
+from tasks import digits
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """So that tests side by side do not wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def digits(samples_per_class: int = 2) -> Task:
-    dataset = get_dataset("digits")
-    indices = find_subset(dataset, samples_per_class, 0)
-    images, labels = dataset.train_images(indices), dataset.train_labels()[indices]
-    return Task(torch.from_numpy(images), torch.from_numpy(labels), 10, torch.device("cpu"), 0, samples_per_class)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def linear_teacher(task: Task, gain: float = 12) -> nn.Module:

@@ -1,6 +1,5 @@
 """Verdicts: the test behind them, every state, the summary, the exit code, and the page that is made of them."""
 
-import json
 import math
 
 import numpy as np
@@ -157,22 +156,6 @@ def _verdict(*states: str) -> TableVerdict:
 )
 def test_exit_codes(states, code):
     assert _verdict(*states).exit_code() == code
-
-
-def test_the_verb_prints_json_alone_and_ends_with_its_code(hydrabench, judge):
-    judge({("baseline", 5): 20.0})
-    done = hydrabench("verdict", "table1", "--method", "baseline", "--dataset", "cifair10", "--format", "json")
-    assert done.returncode == 1
-    answer = json.loads(done.stdout)["table1"]
-    assert answer["summary"] == "1 of 6 cells run at paper preset: 0 equivalent, 0 compatible, 1 off"
-    assert [cell["state"] for cell in answer["cells"]] == ["off"] + ["not run"] * 5
-    assert set(answer["cells"][0]) == set(Verdict.__dataclass_fields__)
-
-
-def test_an_unknown_study_gets_near_names(hydrabench):
-    done = hydrabench("verdict", "tabel1")
-    assert done.returncode == 2
-    assert "table1" in done.stderr
 
 
 def test_the_committed_page_is_what_committed_records_give(tmp_path):

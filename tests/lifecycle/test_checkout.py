@@ -208,23 +208,3 @@ def test_the_hash_of_the_sources_follows_names_and_contents(here):
     assert state().sources == before != renamed
     edit_a_source(here)
     assert state().sources not in (before, renamed)
-
-
-SENT = CodeState("a" * 40, False, "one")
-
-
-@pytest.mark.parametrize(
-    ("here", "said"),
-    [
-        (SENT, []),
-        (SENT._replace(commit="b" * 40), [f"submitted at commit {'a' * 40}, run at {'b' * 40}"]),
-        (SENT._replace(dirty=True, sources="two"), [f"submitted at commit {'a' * 40}, run at {'a' * 40} with changes"]),
-    ],
-)
-def test_code_that_is_not_the_submitted_one_is_named(here, said):
-    assert here.warnings(SENT) == said
-
-
-def test_a_second_edit_between_submitting_and_running_is_seen():
-    (warning,) = SENT._replace(dirty=True, sources="two").warnings(SENT._replace(dirty=True))
-    assert warning.endswith("with changes, edited in between")

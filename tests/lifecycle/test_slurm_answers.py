@@ -1,6 +1,5 @@
 """What squeue and sacct say, read from programs that stand in for them."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slurm import queues
-from slurm.submissions import SentArray, Submission, cancel_run, cancelled_runs, folder_of, load_submissions, save
+from slurm.submissions import SentArray, Submission
 
 
 @pytest.fixture
@@ -114,22 +113,3 @@ def test_local_jobs_are_processes_of_this_store(tmp_path):
     assert not queues.ask([one], tmp_path).live()
     stranger.kill()
     stranger.wait()
-
-
-def test_a_submission_comes_back_from_its_file_and_a_torn_one_is_passed_over(tmp_path):
-    kept = submission(j7=["a", "b"], j8=["c"])
-    kept.failures = {"a": "2026-01-01T00:00:00+00:00"}
-    save(tmp_path, kept)
-    torn = folder_of(tmp_path, "torn") / "submission.json"
-    torn.parent.mkdir(parents=True)
-    torn.write_text('{"schema": 1, "arr')
-    assert load_submissions(tmp_path) == [kept]
-    assert [job for job, _, _ in kept.sent_packs()] == ["7_0", "7_1", "8"]
-    assert [array.base for array in kept.arrays] == ["7", "8"]
-
-
-def test_cancelled_runs_are_named_in_the_submissions_folder(tmp_path):
-    cancel_run(tmp_path, "one", "abc")
-    assert cancelled_runs(folder_of(tmp_path, "one")) == {"abc"}
-    assert cancelled_runs(folder_of(tmp_path, "two")) == set()
-    assert os.listdir(folder_of(tmp_path, "one")) == ["cancelled"]

@@ -1,0 +1,106 @@
+"""Processes that segment ahead of a training: the same bits with any number of them, and none outlives its use."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from copy import deepcopy
+
+import pytest
+import torch
+
+from datasets.batches import normalise, to_unit
+from methods.mixing.segments import Segmenter
+from methods.mixing.training import GeneratorTraining
+from tasks import digits
+from trainings import advanced, assert_same, recipe, training, weights
+
+AUGMENTED = "chimeramix-seg(generator_size=32)"
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_the_number_of_workers_does_not_change_the_bits_of_a_classifier():
+    results = [weights("chimeramix-seg(p_gen=0.7)", digits(workers=n), 6) for n in (0, 1, 2)]
+    assert_same(results[0], results[1])
+    assert_same(results[0], results[2])
+
+
+def test_batches_begun_ahead_are_drawn_again_after_a_restore():
+    text = "hydramix(p_gen=0.7, segmentation=augmented)+autoaugment"
+    whole = training(text, digits(workers=1))
+    for _ in range(3):
+        whole.advance()
+    state = deepcopy(whole.state())  # it holds the weights themselves
+    assert whole.batches._begun
+    resumed = training(text, digits())
+    resumed.restore(state)
+    for current in (whole, resumed):
+        for _ in range(4):
+            current.advance()
+    assert_same(whole.network.state_dict(), resumed.network.state_dict())
+
+
+def test_a_killed_worker_does_not_stop_the_work():
+    segmenter = Segmenter(60, 1)
+    images = normalise(to_unit(digits().images[:4]))
+    expected = Segmenter(60, 0).submit(images)()
+    assert torch.equal(segmenter.submit(images)(), expected)
+    worker = segmenter._idle.get()
+    worker.kill()
+    worker.wait()
+    segmenter._idle.put(worker)
+    assert torch.equal(segmenter.submit(images)(), expected)
+
+
+def test_workers_ignore_ctrl_c_and_end_with_their_segmenter():
+    segmenter = Segmenter(60, 1)
+    images = normalise(to_unit(digits().images[:2]))
+    segmenter.submit(images)()
+    worker = segmenter._idle.get()
+    segmenter._idle.put(worker)
+    os.kill(worker.pid, signal.SIGINT)
+    os.kill(worker.pid, signal.SIGTERM)
+    time.sleep(0.1)
+    assert worker.poll() is None
+    segmenter.submit(images)()
+    del segmenter
+    assert worker.poll() == 0
+
+
+def test_workers_end_when_their_process_is_killed():
+    code = "import torch, sys, time\nfrom methods.mixing.segments import Segmenter\ns = Segmenter(60, 1)\n"
+    code += "s.submit(torch.zeros(1, 3, 32, 32))()\nprint(s._idle.get().pid, flush=True)\ntime.sleep(60)\n"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 120
+    while _alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(worker)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("method", [AUGMENTED, "hydramix(generator_size=32, noise=0.5)"])
+def test_a_restored_training_goes_on_with_the_same_bits(method):
+    whole = advanced(GeneratorTraining(recipe(method), digits(workers=1)), 6)
+    part = advanced(GeneratorTraining(recipe(method), digits(workers=1)), 3)
+    resumed = GeneratorTraining(recipe(method), digits())
+    resumed.restore(part.state())
+    advanced(resumed, 3)
+    assert_same(whole.tensors(), resumed.tensors())
+    assert whole.history.state()["lines"] == resumed.history.state()["lines"]
+
+
+def test_the_number_of_workers_does_not_change_a_generators_bits():
+    results = [advanced(GeneratorTraining(recipe(AUGMENTED), digits(workers=n)), 3).tensors() for n in (0, 1, 2)]
+    assert_same(results[0], results[1])
+    assert_same(results[0], results[2])
