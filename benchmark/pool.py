@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from benchmark.job import Job, record_failure
+from benchmark.job import Job, receipt_of, record_failure, sweep_up
 from benchmark.run import Build
 from benchmark.stop import held_signals
 from results.locks import Lock, LockHeld
@@ -72,6 +72,7 @@ class Pool:
         self.ended: list[Ended] = []
         self.waiting: list[Job] = []
         self._flying: dict[ProcessFuture, Job] = {}
+        self._replaced: dict[str, int | None] = {}  # the inodes of the receipts that --force replaces, by key
         self._unbuilt: set[str] = set()  # keys of the builds among them that have not ended
         self._context = get_context("spawn")
         self._asked = self._context.RawValue("b", 0)  # without a lock, which a killed worker could hold for ever
@@ -115,6 +116,8 @@ class Pool:
             try:
                 with held_signals():  # the first one starts the workers
                     while len(flying) < self.workers and not self.stopping and (job := self._next_ready()):
+                        if self.options.get("force") and not isinstance(job, Build):
+                            self._replaced[job.key] = receipt_of(job).inode(self.store / job.path)
                         flying[pool.schedule(perform, args=(job, self.store, self.options))] = job
                 wait(flying, _POLL_SECONDS, FIRST_COMPLETED)
                 self._collect(flying, watch)
@@ -153,10 +156,17 @@ class Pool:
             return self._fail(job, f"{type(error).__name__}: {error}")
 
     def _fail(self, job: Job, message: str) -> Ended:
-        """A killed process leaves no failure of its own; its checkpoint stays, so that --retry goes on from it."""
+        """A killed process leaves no failure of its own; its checkpoint stays, so that --retry goes on from it.
+
+        What it had finished when it died is done.
+        """
+        folder = self.store / job.path
         try:
-            with Lock(self.store / job.path):
-                record_failure(job, self.store / job.path, message, message)
+            with Lock(folder) as lock:
+                if receipt_of(job).is_new(folder, self._replaced.get(job.key)):
+                    sweep_up(job, folder)
+                    return Ended(job, "done", f"finished, and then {message}")
+                record_failure(job, folder, message, message, lock.verify)
         except (LockHeld, OSError) as error:
             message += f" (and no failure could be recorded: {error})"
         return Ended(job, "failed", message)
