@@ -88,7 +88,8 @@ def _sweep_up_after(plan: Plan, store: Path) -> None:
     """Removes what kills left beside the finished runs of a plan and the artifacts that they were made with."""
     done = plan.states["done"]
     builds = {need.key: need for run in done for need in with_needs(run.artifacts)}
-    for job in (*done, *builds.values(), *plan.builds["done"]):
+    jobs: list[Job] = [*done, *builds.values(), *plan.builds["done"]]
+    for job in jobs:
         sweep_up_after(job, store)
 
 

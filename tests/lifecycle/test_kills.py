@@ -1,4 +1,4 @@
-"""What is left when a process is killed, stopped or cut off at a bad moment: no result lost, replaced or called failed."""
+"""What is left when a process is killed, stopped or cut off at a bad moment: no result replaced or called failed."""
 
 import errno
 import os
@@ -84,7 +84,8 @@ def test_a_building_that_lost_its_lock_writes_no_more(store, make_run, while_dra
 
 def test_who_is_stopped_right_before_the_rename_replaces_nothing(store, make_run, monkeypatch):
     """Its last look at the lock was good; the one that took over has swept its draft up since."""
-    run, replace, second = make_run(), os.replace, []
+    run, replace = make_run(), os.replace
+    second: list[object] = []
 
     def late(draft: Path, path: Path) -> None:
         if path.name == RECORD and not second:
