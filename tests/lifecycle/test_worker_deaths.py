@@ -17,10 +17,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 RUNS = ["run", "demo", "--method", "baseline", "--samples-per-class", "2", "--set", "protocol.network=wrn-10-1"]
 SHORT = ["--set", "protocol.epochs=1", "--set", "protocol.images_per_class=2"]
 
-# Every Python process imports this first; only what multiprocessing spawns as a worker looks further.
+# Every Python process imports this first; only what multiprocessing spawns as a worker, or submitit as a job, goes on.
 IN_WORKERS = """
 import os, signal, sys, time
-if "from multiprocessing.spawn import spawn_main" in " ".join(sys.orig_argv):
+if "multiprocessing.spawn import spawn_main" in " ".join(sys.orig_argv) or "submitit.core._submit" in sys.orig_argv:
 {body}
 """
 DIE_FIRST = """
@@ -101,11 +101,29 @@ def test_workers_whose_parent_was_killed_while_they_import_end_and_do_nothing(st
     assert not [path for path in store.rglob("*") if path.is_file()]
 
 
+def test_a_job_whose_parent_was_killed_while_it_imports_ends_and_does_nothing(store, tmp_path, in_workers):
+    """What Slurm's own process of a step is to a job, submitit's controller is to one of the local profile."""
+    environment = in_workers(WAIT_FOR_THE_PARENTS_DEATH) | {"XDG_CONFIG_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "benchmark", "submit", *RUNS[1:], *SHORT, "--seeds", "0", "--profile", "local"]
+    command += ["--yes", "--results", str(store), "--ignore-measured"]
+    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
+    wait_for(lambda: list(tmp_path.glob("marker*")))
+    (marker,) = tmp_path.glob("marker*")
+    job = psutil.Process(int(marker.name.removeprefix("marker")))
+    controller = job.parent()
+    assert controller and "submitit.local._local" in controller.cmdline()
+    controller.kill()
+    _, alive = psutil.wait_procs([job], timeout=240)
+    assert not alive
+    assert not [*store.rglob(RECORD), *store.rglob(FAILURE)]
+    assert any("stopped by the death of its parent" in path.read_text() for path in store.rglob("*_log.*"))
+
+
 @pytest.mark.parametrize("to_all", [True, False])
 def test_where_sigint_is_ignored_term_still_stops_at_a_checkpoint(store, to_all):
     """As under nohup, or in the background of a shell script."""
     ignore = (
-        f"import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"
     )
     command = [sys.executable, "-c", ignore, sys.executable, "-m", "benchmark", *RUNS, "--seeds", "0"]
     command += ["--results", str(store), "--ignore-measured", "--set", "protocol.epochs=4000"]
