@@ -16,15 +16,13 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from benchmark.checkout import code_state
-from benchmark.job import Job, Options, Outcome, Receipt, logger, record_failure
+from benchmark.job import Job, Options, Outcome, logger, receipt_of, record_failure, sweep_up
 from benchmark.stop import StopRequest
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
 from methods.history import LossHistory
-from results.files import FAILURE, HISTORY, LOG, PROGRESS, TEMPORARY, write_atomically
+from results.files import CHECKPOINT, FAILURE, HISTORY, LOG, PROGRESS, write_atomically
 from results.locks import Lock, LockHeld, LockLost
 from results.states import Progress, write_progress
-
-CHECKPOINT = "checkpoint.pt"
 
 
 class Resumable(Trainable, Protocol):
@@ -52,6 +50,7 @@ class Attempt:
         self.folder = store / job.path
         self.elapsed, self.prepare_seconds, self.resumed = 0.0, 0.0, 0
         self.caught: list[warnings.WarningMessage] = []
+        self._replaced = receipt_of(job).inode(self.folder) if options.force else None
 
     def training(self, fresh: Callable[[], T]) -> T:
         """The training in the checkpoint, or a fresh one; a checkpoint that does not fit is set aside."""
@@ -63,6 +62,7 @@ class Attempt:
         except (OSError, MemoryError):
             raise  # the file may be whole: it stays for the next attempt
         except Exception as error:  # torch raises many kinds for a damaged file or another network's weights
+            self.lock.verify()
             aside = set_aside_checkpoint(self.folder)
             warnings.warn(f"started again: {aside.name} could not be used ({error})", stacklevel=1)
             return self._timed(fresh)
@@ -79,18 +79,28 @@ class Attempt:
         started = time.monotonic() - self.elapsed
 
         def save(state: dict) -> None:
-            self.lock.verify()
             elapsed = time.monotonic() - started
-            save_checkpoint(self.folder, {"training": state, "elapsed": elapsed, "resumed": self.resumed})
+            self.write(CHECKPOINT, _packed({"training": state, "elapsed": elapsed, "resumed": self.resumed}))
             logger.info("checkpoint at step %d", state["step"])
 
         train(training, Hooks(self.stop, save, self._report, self.options.checkpoint_seconds))
         return time.monotonic() - started
 
     def write_history(self, history: LossHistory) -> None:
+        self.write(HISTORY, format_history(history).encode())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file into the job's folder; raises LockLost, and writes nothing, where the lock is lost."""
+        write_atomically(self.folder / name, content, self.lock.verify)
+
+    def remove(self, name: str) -> None:
+        """Removes a file from the job's folder, if it is there; raises LockLost like `write`."""
         self.lock.verify()
-        write_atomically(self.folder / HISTORY, format_history(history).encode())
-        self.lock.verify()
+        (self.folder / name).unlink(missing_ok=True)
+
+    def is_finished(self) -> bool:
+        """Whether this attempt's receipt is in place, whatever went wrong after that."""
+        return receipt_of(self.job).is_new(self.folder, self._replaced)
 
     def warnings(self) -> list[str]:
         """What the job's record must say: warnings so far, and what is to be known of the code."""
@@ -99,20 +109,18 @@ class Attempt:
 
     def _report(self, step: int, steps: int, losses: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not end a healthy run for a progress bar's sake
-            write_progress(self.folder, Progress(step, steps, losses))
+            write_progress(self.folder, Progress(step, steps, losses), self.lock.verify)
 
 
-def attempt(
-    job: Job, store: Path, options: Options, stop: StopRequest, receipt: Receipt, work: Callable[[Attempt], str]
-) -> Outcome:
+def attempt(job: Job, store: Path, options: Options, stop: StopRequest, work: Callable[[Attempt], str]) -> Outcome:
     """Does `work` on a job under its lock, unless its receipt is there; work returns one line on how it went.
 
     Never raises for what a job does wrong: a failure leaves failure.json in its folder.
     """
-    folder = store / job.path
+    folder, receipt = store / job.path, receipt_of(job)
     try:
         with Lock(folder) as lock:
-            _sweep_up(folder, receipt.name, options.force)
+            sweep_up(job, folder)
             receipt.set_aside_damaged(folder)
             if (folder / receipt.name).exists() and not options.force:
                 return Outcome("done", "already done")
@@ -125,15 +133,6 @@ def attempt(
         return Outcome("elsewhere", str(error))
     except OSError as error:  # the folder cannot be used, or what is finished there cannot be read: it stays
         return Outcome("failed", f"nothing was touched in {folder}: {error}")
-
-
-def _sweep_up(folder: Path, receipt: str, force: bool) -> None:
-    """Removes what a killed process left half written, and, to begin anew, a checkpoint older than the receipt."""
-    for temporary in folder.glob(TEMPORARY):
-        temporary.unlink()
-    done, checkpoint = folder / receipt, folder / CHECKPOINT
-    if force and done.exists() and checkpoint.exists() and checkpoint.stat().st_mtime < done.stat().st_mtime:
-        drop_checkpoint(folder)
 
 
 @contextmanager
@@ -156,8 +155,8 @@ def _try(at: Attempt, work: Callable[[Attempt], str]) -> Outcome:
             warnings.simplefilter("default")
             _require_as_planned(at.job)
             message = work(at)
-        drop_checkpoint(at.folder)
-        (at.folder / FAILURE).unlink(missing_ok=True)
+        at.remove(CHECKPOINT)
+        at.remove(FAILURE)
         return Outcome("done", message)
     except Interrupted as error:
         return Outcome("unfinished", str(error))
@@ -166,7 +165,8 @@ def _try(at: Attempt, work: Callable[[Attempt], str]) -> Outcome:
     except Exception as error:
         return _fail(at, error)
     finally:
-        (at.folder / PROGRESS).unlink(missing_ok=True)
+        with suppress(LockLost, OSError):  # another's progress, or no reason for a finished job to fail
+            at.remove(PROGRESS)
 
 
 def _require_as_planned(job: Job) -> None:
@@ -188,7 +188,9 @@ def _fail(at: Attempt, error: Exception) -> Outcome:
     at.lock.verify()
     logger.exception("failed")
     message = f"{type(error).__name__}: {error}"
-    record_failure(at.job, at.folder, message, "".join(traceback.format_exception(error)))
+    if at.is_finished():
+        return Outcome("done", f"finished, and then: {message}")
+    record_failure(at.job, at.folder, message, "".join(traceback.format_exception(error)), at.lock.verify)
     return Outcome("failed", message)
 
 
@@ -202,11 +204,11 @@ def format_history(history: LossHistory) -> str:
     return text.getvalue()
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Keeps everything that a training needs to go on with the same bits."""
+def _packed(state: dict[str, Any]) -> bytes:
+    """The bytes of a checkpoint: everything that a training needs to go on with the same bits."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_atomically(folder / CHECKPOINT, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -215,10 +217,6 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def drop_checkpoint(folder: Path) -> None:
-    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def set_aside_checkpoint(folder: Path) -> Path:

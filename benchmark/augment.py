@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmark.build import RECEIPT, draw_samples, load_artifact
+from benchmark.build import draw_samples, load_artifact
+from benchmark.job import receipt_of
 from benchmark.pool import Pool
 from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Build, with_needs
@@ -71,7 +72,7 @@ def make_samples(subject: Subject, store: Path, output: Path, screen: Screen) ->
 def ensure_built(subject: Subject, store: Path, screen: Screen) -> tuple[Build, ...]:
     """Builds what is missing of a subject's artifacts, with progress; raises Failed where that does not succeed."""
     jobs = {job.key: job for job in with_needs(subject.builds)}
-    missing = [job for job in jobs.values() if not RECEIPT.is_good(store / job.path)]
+    missing = [job for job in jobs.values() if not receipt_of(job).is_good(store / job.path)]
     require_data(missing)
     pool = Pool(store, 1, {})
     if missing:

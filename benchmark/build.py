@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmark.attempt import Attempt, attempt
-from benchmark.job import Options, Outcome, Receipt, now
+from benchmark.job import Options, Outcome, logger, now
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Build
@@ -20,9 +20,9 @@ from benchmark.training.loop import Interrupted
 from datasets.subset import find_subset, subset_hash
 from methods.artifacts import Building, Tile
 from methods.task import Task
-from results.artifacts import ARTIFACT, SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
-from results.files import write_atomically
-from results.locks import LockHeld
+from results.artifacts import SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
+from results.files import Verify, write_atomically
+from results.locks import LockHeld, LockLost
 from results.records import RecordError, Unreadable
 from results.states import read_failure
 
@@ -31,13 +31,12 @@ class ArtifactFailed(RuntimeError):
     """A run needs an artifact whose building failed; the message names it."""
 
 
-RECEIPT = Receipt(ARTIFACT, lambda path: read_tensors(path.parent))
 _SIDE, _GAP, _CAPTION = 96, 6, 14  # pixels: a tile's least side, between tiles, below a tile
 
 
 def build(job: Build, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
     """Trains an artifact and writes its tensors, record, history and samples into `store`, as `execute` does a run."""
-    return attempt(job, store, options or Options(), stop or StopRequest(), RECEIPT, lambda at: _build(job, at))
+    return attempt(job, store, options or Options(), stop or StopRequest(), lambda at: _build(job, at))
 
 
 def obtain(job: Build, at: Attempt, device: torch.device) -> object:
@@ -51,13 +50,15 @@ def obtain(job: Build, at: Attempt, device: torch.device) -> object:
     except Unreadable:
         raise
     except RecordError:  # not there, or not to be trusted: who builds it sets that aside
-        _require_no_failure(job, at.store)
+        if failure := read_failure(at.store / job.path):
+            raise _failed(job, at.store, failure.error) from None
     outcome = build(job, at.store, Options(checkpoint_seconds=at.options.checkpoint_seconds), at.stop)
     if outcome.state == "elsewhere":
         raise LockHeld(f"{job} is being built: {outcome.message}")
     if outcome.state == "unfinished":
         raise Interrupted(f"{job}: {outcome.message}")
-    _require_no_failure(job, at.store)
+    if outcome.state == "failed":
+        raise _failed(job, at.store, outcome.message)
     return load_artifact(job, at.store, device)
 
 
@@ -68,9 +69,8 @@ def load_artifact(job: Build, store: Path, device: torch.device) -> object:
     return job.artifact.recipe.load(load(read_tensors(store / job.path)), device)
 
 
-def _require_no_failure(job: Build, store: Path) -> None:
-    if failure := read_failure(store / job.path):
-        raise ArtifactFailed(f"{job} failed: {failure.error} (--retry builds it again; see {store / job.path})")
+def _failed(job: Build, store: Path, why: str) -> ArtifactFailed:
+    return ArtifactFailed(f"{job} failed: {why} (--retry builds it again; see {store / job.path})")
 
 
 def _build(job: Build, at: Attempt) -> str:
@@ -93,15 +93,25 @@ def _store(job: Build, at: Attempt, building: Building, task: Task, subset_sha25
     hashes = {"subset_sha256": subset_sha256, "tensors_sha256": hashlib.sha256(tensors).hexdigest()}
     record = _record(job, at, building, task, seconds, hashes)
     at.write_history(building.history)
-    write_atomically(at.folder / TENSORS, tensors)
-    write_artifact(at.folder, record)
-    draw_samples(job, at.store, task, at.folder / SAMPLES)
+    at.write(TENSORS, tensors)
+    write_artifact(at.folder, record, at.lock.verify)
+    _illustrate(job, at, task)
 
 
-def draw_samples(job: Build, store: Path, task: Task, path: Path) -> None:
+def _illustrate(job: Build, at: Attempt, task: Task) -> None:
+    """Draws the samples of what is finished by now; without them it is as good, and `samples` draws them again."""
+    try:
+        draw_samples(job, at.store, task, at.folder / SAMPLES, at.lock.verify)
+    except LockLost:
+        raise
+    except Exception as error:
+        logger.warning("no %s, which the verb `samples` can draw: %s: %s", SAMPLES, type(error).__name__, error)
+
+
+def draw_samples(job: Build, store: Path, task: Task, path: Path, verify: Verify | None = None) -> None:
     """Writes a PNG that shows what a built artifact does, where its recipe has something to show."""
     if rows := job.artifact.recipe.picture(load_artifact(job, store, task.device), task):
-        write_atomically(path, draw_tiles(rows))
+        write_atomically(path, draw_tiles(rows), verify)
 
 
 def _record(

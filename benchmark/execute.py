@@ -9,7 +9,7 @@ from torch import nn
 
 from benchmark.attempt import Attempt, attempt
 from benchmark.build import obtain
-from benchmark.job import Options, Outcome, Receipt, now
+from benchmark.job import Options, Outcome, now
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Run
@@ -19,10 +19,7 @@ from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.subset import find_subset, subset_hash
-from results.files import RECORD, write_atomically
-from results.records import Metrics, Record, read_record, write_record
-
-RECEIPT = Receipt(RECORD, read_record)
+from results.records import Metrics, Record, write_record
 
 
 def execute(run: Run, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
@@ -31,9 +28,7 @@ def execute(run: Run, store: Path, options: Options | None = None, stop: StopReq
     Never raises for what a run does wrong: a failure leaves failure.json in the run's folder. It takes up
     the run's checkpoint where there is one, and first builds the artifacts that it needs and that are not there.
     """
-    return attempt(
-        run, store, options or Options(), stop or StopRequest(), RECEIPT, lambda at: _Execution(run, at).work()
-    )
+    return attempt(run, store, options or Options(), stop or StopRequest(), lambda at: _Execution(run, at).work())
 
 
 class _Execution:
@@ -87,11 +82,10 @@ class _Execution:
         if self.at.options.keep_weights:
             from safetensors.torch import save
 
-            self.at.lock.verify()
             weights = {name: value.contiguous() for name, value in training.network.state_dict().items()}
-            write_atomically(self.at.folder / "weights.safetensors", save(weights))
+            self.at.write("weights.safetensors", save(weights))
         self.at.write_history(training.history)
-        write_record(self.at.folder, record)
+        write_record(self.at.folder, record, self.at.lock.verify)
 
 
 def weights_hash(network: nn.Module) -> str:

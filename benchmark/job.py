@@ -2,14 +2,18 @@
 
 import datetime
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmark.checkout import CodeState
 from benchmark.run import Build, Run
-from results.files import FAILURE, LOG, write_json
-from results.records import SCHEMA, RecordError, Unreadable
+from results.artifacts import ARTIFACT, read_tensors
+from results.files import CHECKPOINT, FAILURE, LOG, PROGRESS, RECORD, TEMPORARY, Verify, write_json
+from results.locks import Lock, LockHeld
+from results.records import SCHEMA, RecordError, Unreadable, read_record
 
 logger = logging.getLogger("hydrabench")
 
@@ -46,6 +50,17 @@ class Receipt:
         """Whether the folder has one that can be trusted; raises Unreadable where that cannot be known."""
         return self._problem(folder) is None and (folder / self.name).exists()
 
+    def inode(self, folder: Path) -> int | None:
+        """Tells one that replaced another apart from it; None where there is none."""
+        try:
+            return (folder / self.name).stat().st_ino
+        except FileNotFoundError:
+            return None
+
+    def is_new(self, folder: Path, replaced: int | None) -> bool:
+        """Whether the folder has a good one other than that with the inode `replaced`: the job is done."""
+        return self.inode(folder) not in (None, replaced) and self.is_good(folder)
+
     def set_aside_damaged(self, folder: Path) -> None:
         """Renames one that cannot be trusted, so that the job is done again; for whoever holds the folder's lock.
 
@@ -66,13 +81,51 @@ class Receipt:
         return None
 
 
-def record_failure(job: Job, folder: Path, message: str, details: str) -> None:
+_OF_RUNS = Receipt(RECORD, read_record)
+_OF_BUILDS = Receipt(ARTIFACT, lambda path: read_tensors(path.parent))
+
+
+def receipt_of(job: Job) -> Receipt:
+    """What says that a job is done: a run's record, or an artifact's beside its tensors."""
+    return _OF_BUILDS if isinstance(job, Build) else _OF_RUNS
+
+
+def sweep_up(job: Job, folder: Path) -> None:
+    """Removes what a killed process left in a job's folder: drafts, progress, and what is older than the receipt.
+
+    A checkpoint or failure younger than that is of an attempt to replace it. For whoever holds the folder's lock.
+    """
+    for draft in folder.glob(TEMPORARY):
+        draft.unlink(missing_ok=True)
+    (folder / PROGRESS).unlink(missing_ok=True)
+    receipt = folder / receipt_of(job).name
+    for left in (folder / CHECKPOINT, folder / FAILURE):
+        if receipt.exists() and left.exists() and left.stat().st_mtime_ns <= receipt.stat().st_mtime_ns:
+            left.unlink()
+
+
+def sweep_up_after(job: Job, store: Path) -> None:
+    """Removes what a kill left beside a finished job, if anything; what another process uses is left to it."""
+    folder = store / job.path
+    try:
+        if any(_is_left_over(name) for name in os.listdir(folder)):
+            with Lock(folder):
+                sweep_up(job, folder)
+    except (LockHeld, OSError):
+        return  # a store that cannot be written, or of somebody else: the results in it are good
+
+
+def _is_left_over(name: str) -> bool:
+    return name in ("lock", CHECKPOINT, FAILURE, PROGRESS) or fnmatch(name, TEMPORARY)
+
+
+def record_failure(job: Job, folder: Path, message: str, details: str, verify: Verify | None = None) -> None:
     """Leaves failure.json in a job's folder; where even that cannot be written (a full disk), says so."""
     kind = "artifact" if isinstance(job, Build) else "run"
     value = {"schema": SCHEMA, "key": job.key, kind: job.identity, "row": job.row, "preset": job.preset}
     value |= {"error": message, "traceback": details, "log": str(folder / LOG), "failed": now()}
     try:
-        write_json(folder / FAILURE, value)
+        write_json(folder / FAILURE, value, verify)
     except OSError as error:
         logger.error("%s: cannot write %s: %s", job, folder / FAILURE, error)
 

@@ -1,5 +1,6 @@
 """Runs and builds of artifacts side by side in worker processes, none of which can sink the others."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from benchmark.job import Job, record_failure
+from benchmark.job import Job, receipt_of, record_failure, sweep_up
 from benchmark.run import Build
 from benchmark.stop import held_signals
 from results.locks import Lock, LockHeld
@@ -33,12 +34,12 @@ Watch = Callable[[dict[str, tuple[Job, Progress]], list[Ended]], None]
 _stop: Any = None  # the worker process's own StopRequest
 
 
-def _start_worker(deadline: float | None, asked: Any) -> None:
+def _start_worker(parent: int, deadline: float | None, asked: Any) -> None:
     from benchmark.checkout import code_state
     from benchmark.stop import StopRequest
 
     global _stop
-    _stop = StopRequest(deadline, asked)
+    _stop = StopRequest(deadline, asked, parent)
     _stop.listen()
     code_state()  # the code that this process imports, whatever is committed later
 
@@ -71,7 +72,7 @@ class _Context(SpawnContext):
 
 
 class Pool:
-    """Executes jobs with `workers` processes; a worker that dies fails its own job and is replaced.
+    """Executes jobs with `workers` processes; a worker that dies fails one job and is replaced.
 
     A run waits for the builds of this pool that it needs. ended: every job that was started and ended;
     waiting: those that were not started.
@@ -85,6 +86,7 @@ class Pool:
         self.ended: list[Ended] = []
         self.waiting: list[Job] = []
         self._flying: dict[ProcessFuture, Job] = {}
+        self._replaced: dict[str, int | None] = {}  # the inodes of the receipts that --force replaces, by key
         self._unbuilt: set[str] = set()  # keys of the builds among them that have not ended
         self._context = _Context()
         self._asked = self._context.RawValue("b", 0)  # without a lock, which a killed worker could hold for ever
@@ -97,18 +99,14 @@ class Pool:
     def work(self, jobs: Iterable[Job], watch: Watch) -> None:
         """Runs everything; calls watch(running, just ended) a few times a second.
 
-        Ctrl-C stops at checkpoints, twice at once. Raises RuntimeError when worker processes cannot live.
+        Ctrl-C stops at checkpoints, twice at once.
         """
         self.waiting.extend(jobs)
         self._unbuilt = {job.key for job in self.waiting if isinstance(job, Build)}
-        arguments = (self.deadline, self._asked)
-        pool = ProcessPool(self.workers, initializer=_start_worker, initargs=arguments, context=self._context)
-        with pool:
-            try:
-                self._serve(pool, watch)
-            except BaseException:
-                pool.stop()
-                raise
+        while self._is_busy:
+            self._work_while_workers_live(watch)
+            if self._flying:
+                self._lose_one(watch)
 
     def stop(self) -> None:
         """Asks what runs to stop at its checkpoint, and starts nothing more."""
@@ -122,19 +120,52 @@ class Pool:
                 future.cancel()
         self._unbuilt -= set(keys)
 
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._flying or (self.waiting and not self.stopping))
+
+    def _work_while_workers_live(self, watch: Watch) -> None:
+        """Until all is done, or a worker dies while none has begun a job: pebble then gives up all of them."""
+        arguments = (os.getpid(), self.deadline, self._asked)
+        pool = ProcessPool(self.workers, initializer=_start_worker, initargs=arguments, context=self._context)
+        with pool:
+            try:
+                self._serve(pool, watch)
+            except BaseException:
+                pool.stop()
+                self.ended += [Ended(job, "unfinished", "stopped at once") for job in self._flying.values()]
+                raise
+
+    def _lose_one(self, watch: Watch) -> None:
+        """The oldest job of workers that died before they began is their price, so that this ends; the rest wait."""
+        lost, *others = self._flying.values()
+        self._flying.clear()
+        self.waiting[:0] = others
+        self._note([self._died(lost, "a process died before it began: killed, or out of memory")], watch)
+
     def _serve(self, pool: ProcessPool, watch: Watch) -> None:
-        flying = self._flying
-        while flying or (self.waiting and not self.stopping):
+        while self._is_busy:
             try:
                 with held_signals():  # the first one starts the workers
-                    while len(flying) < self.workers and not self.stopping and (job := self._next_ready()):
-                        flying[pool.schedule(perform, args=(job, self.store, self.options))] = job
-                wait(flying, _POLL_SECONDS, FIRST_COMPLETED)
-                self._collect(flying, watch)
+                    if not self._fill(pool):
+                        return
+                wait(self._flying, _POLL_SECONDS, FIRST_COMPLETED)
+                self._collect(watch)
             except KeyboardInterrupt:
                 if self._asked.value:
                     raise
                 self._asked.value = 1
+
+    def _fill(self, pool: ProcessPool) -> bool:
+        """Gives every worker a job that is ready, as far as there are any; whether the pool still works."""
+        while pool.active and len(self._flying) < self.workers and not self.stopping and (job := self._next_ready()):
+            if self.options.get("force") and not isinstance(job, Build):
+                self._replaced[job.key] = receipt_of(job).inode(self.store / job.path)
+            try:
+                self._flying[pool.schedule(perform, args=(job, self.store, self.options))] = job
+            except RuntimeError:  # broken since it was looked at
+                self.waiting.insert(0, job)
+        return pool.active
 
     def _next_ready(self) -> Job | None:
         """Takes the first waiting job whose artifacts are not still to be built by this pool."""
@@ -143,33 +174,42 @@ class Pool:
                 return self.waiting.pop(place)
         return None
 
-    def _collect(self, flying: dict[ProcessFuture, Job], watch: Watch) -> None:
-        ended = [self._end(future, flying.pop(future)) for future in list(flying) if future.done()]
+    def _collect(self, watch: Watch) -> None:
+        ended = [future for future in self._flying if future.done() and not _is_of_broken_pool(future)]
+        self._note([self._end(future, self._flying.pop(future)) for future in ended], watch)
+
+    def _note(self, ended: list[Ended], watch: Watch) -> None:
         self.ended += ended
         self._unbuilt -= {end.job.key for end in ended}
         if self.fail_fast and any(end.state == "failed" for end in ended):
             self._asked.value = 1
-        watch(self._running(flying.values()), ended)
+        watch(self._running(self._flying.values()), ended)
 
     def _end(self, future: ProcessFuture, job: Job) -> Ended:
         try:
             return Ended(job, *future.result())
         except CancelledError:
             return Ended(job, "cancelled", "on request")
-        except BrokenProcessPool as error:
-            raise RuntimeError("the worker processes die before they begin; is there memory for them?") from error
         except ProcessExpired as error:
-            if self._asked.value:
-                return Ended(job, "unfinished", "stopped")
-            return self._fail(job, f"its process died (exit code {error.exitcode}): killed, or out of memory")
+            return self._died(job, f"its process died (exit code {error.exitcode}): killed, or out of memory")
         except Exception as error:
             return self._fail(job, f"{type(error).__name__}: {error}")
 
+    def _died(self, job: Job, how: str) -> Ended:
+        return Ended(job, "unfinished", "stopped") if self._asked.value else self._fail(job, how)
+
     def _fail(self, job: Job, message: str) -> Ended:
-        """A killed process leaves no failure of its own; its checkpoint stays, so that --retry goes on from it."""
+        """A killed process leaves no failure of its own; its checkpoint stays, so that --retry goes on from it.
+
+        What it had finished when it died is done.
+        """
+        folder = self.store / job.path
         try:
-            with Lock(self.store / job.path):
-                record_failure(job, self.store / job.path, message, message)
+            with Lock(folder) as lock:
+                if receipt_of(job).is_new(folder, self._replaced.get(job.key)):
+                    sweep_up(job, folder)
+                    return Ended(job, "done", f"finished, and then {message}")
+                record_failure(job, folder, message, message, lock.verify)
         except (LockHeld, OSError) as error:
             message += f" (and no failure could be recorded: {error})"
         return Ended(job, "failed", message)
@@ -177,3 +217,7 @@ class Pool:
     def _running(self, jobs: Iterable[Job]) -> dict[str, tuple[Job, Progress]]:
         found = ((job, read_progress(self.store / job.path)) for job in jobs)
         return {job.key: (job, progress) for job, progress in found if progress}
+
+
+def _is_of_broken_pool(future: ProcessFuture) -> bool:
+    return not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)

@@ -32,17 +32,16 @@ class Flag(Protocol):
 class StopRequest:
     """Asked before every training step; runs then stop at a checkpoint instead of losing work.
 
-    deadline: seconds since the epoch, or None. asked: a flag that the parent process raises.
+    deadline: seconds since the epoch, or None. asked: a flag that the parent process raises. parent: its pid, by its
+    own word, as it may die while this process is still being imported.
     """
 
-    def __init__(self, deadline: float | None = None, asked: Flag | None = None):
-        self.deadline, self._asked = deadline, asked
-        self._parent: int | None = None
+    def __init__(self, deadline: float | None = None, asked: Flag | None = None, parent: int | None = None):
+        self.deadline, self._asked, self._parent = deadline, asked, parent
         self._signalled = False
 
     def listen(self) -> None:
-        """Turns SIGINT, SIGTERM and the parent's death into a request; for a worker process's main thread."""
-        self._parent = os.getppid()
+        """Turns SIGINT and SIGTERM into a request; for a worker process's main thread."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

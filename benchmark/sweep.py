@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from benchmark.checkout import code_state
 from benchmark.estimate import has_gpu
-from benchmark.job import Job
+from benchmark.job import Job, sweep_up_after
 from benchmark.plan import Plan
 from benchmark.pool import Ended, Pool, Watch
 from benchmark.protocol import usable_cores
-from benchmark.run import Build
+from benchmark.run import Build, with_needs
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 from results.files import FAILURE
@@ -52,6 +52,8 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
     note = screen.note
     limit = parse_duration(request.time_limit) if request.time_limit else None
     require_workers(request.workers)
+    if not request.dry_run:
+        _sweep_up_after(plan, store)
     jobs = plan.jobs(request.retry, request.force)
     hours, guessed = plan.estimate(jobs)
     _announce(plan, request, note)
@@ -80,6 +82,15 @@ def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | 
     finally:
         _summarise(pool, screen.note)
     return pool.ended
+
+
+def _sweep_up_after(plan: Plan, store: Path) -> None:
+    """Removes what kills left beside the finished runs of a plan and the artifacts that they were made with."""
+    done = plan.states["done"]
+    builds = {need.key: need for run in done for need in with_needs(run.artifacts)}
+    jobs: list[Job] = [*done, *builds.values(), *plan.builds["done"]]
+    for job in jobs:
+        sweep_up_after(job, store)
 
 
 def _still_failed(plan: Plan, ended: Iterable[Ended]) -> set[str]:

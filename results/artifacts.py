@@ -7,7 +7,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from results.files import write_json
+from results.files import Verify, write_json
 from results.records import Environment, Finite, Keyed, RecordError, read_checked, read_content
 
 ARTIFACT, TENSORS, SAMPLES = "artifact.json", "artifact.safetensors", "samples.png"
@@ -40,9 +40,9 @@ class ArtifactRecord(Keyed):
         return self.artifact
 
 
-def write_artifact(folder: Path, record: ArtifactRecord) -> None:
+def write_artifact(folder: Path, record: ArtifactRecord, verify: Verify | None = None) -> None:
     """Writes the record of an artifact's folder, after its tensors: its presence is what "built" means."""
-    write_json(folder / ARTIFACT, record.model_dump(by_alias=True))
+    write_json(folder / ARTIFACT, record.model_dump(by_alias=True), verify)
 
 
 def read_artifact(path: Path) -> ArtifactRecord:

@@ -3,6 +3,7 @@
 import json
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from datasets.base import CHECKOUT
@@ -12,11 +13,19 @@ DEFAULT_STORE = CHECKOUT / "results" / "records"
 
 RECORD, FAILURE, HISTORY = "record.json", "failure.json", "history.csv"
 TEMPORARY = f".*.{'[0-9a-f]' * 32}"  # what write_atomically writes before it renames
-PROGRESS, LOG = "progress.json", "run.log"
+PROGRESS, LOG, CHECKPOINT = "progress.json", "run.log", "checkpoint.pt"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name, synced, then renamed: readers see the old one or the whole new one."""
+Verify = Callable[[], None]
+"""Raises where its caller may write no more; a lock's `verify` is one."""
+
+
+def write_atomically(path: Path, content: bytes, verify: Verify | None = None) -> None:
+    """Writes a file under a temporary name, synced, then renamed: readers see the old one or the whole new one.
+
+    verify: called between draft and rename. Who takes a lock over sweeps drafts up before it looks at what is there,
+    so that what lost the lock replaces nothing even when it was stopped after its last look.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -24,6 +33,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if verify:
+            verify()
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -38,8 +49,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_json(path: Path, value: object) -> None:
-    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+def write_json(path: Path, value: object, verify: Verify | None = None) -> None:
+    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), verify)
 
 
 def read_json(path: Path) -> dict | None:

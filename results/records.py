@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
-from results.files import FAILURE, RECORD, write_json
+from results.files import FAILURE, RECORD, Verify, write_json
 
 SCHEMA = 1
 KEY_LENGTH = 12
@@ -166,9 +166,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
-def write_record(folder: Path, record: Record) -> None:
+def write_record(folder: Path, record: Record, verify: Verify | None = None) -> None:
     """Writes the record of a run folder, last and atomically: its presence is what "done" means."""
-    write_json(folder / RECORD, record.model_dump(by_alias=True))
+    write_json(folder / RECORD, record.model_dump(by_alias=True), verify)
     (folder / FAILURE).unlink(missing_ok=True)
 
 

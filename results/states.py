@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from results.files import FAILURE, PROGRESS, read_json, write_json
+from results.files import FAILURE, PROGRESS, Verify, read_json, write_json
 from results.records import dataset_id
 
 
@@ -35,8 +35,8 @@ class Failure(NamedTuple):
     failed: str
 
 
-def write_progress(folder: Path, progress: Progress) -> None:
-    write_json(folder / PROGRESS, progress._asdict())
+def write_progress(folder: Path, progress: Progress, verify: Verify) -> None:
+    write_json(folder / PROGRESS, progress._asdict(), verify)
 
 
 def read_progress(folder: Path) -> Progress | None:

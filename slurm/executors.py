@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from submitit.core.utils import FailedJobError
 from datasets.base import CHECKOUT, data_root
 from datasets.registry import BadInput
 from slurm.profiles import Profile
-from slurm.work import Order, work, work_here
+from slurm.work import PARENT, Order, work, work_here
 
 _SIGNAL_SECONDS = 120  # how long before the time limit a job is told to stop; slurmctld looks every 30 s
 _FOREVER = 10**6  # minutes
+# a job's parent may die while Python imports: a shell asks for its pid first, then becomes Python
+_PYTHON = f'sh -c \'export {PARENT}=$PPID; exec "$0" "$@"\' {shlex.quote(sys.executable)}'
 
 
 class ScriptExecutor(SlurmExecutor):
@@ -27,14 +30,14 @@ class ScriptExecutor(SlurmExecutor):
 
 def slurm_executor(profile: Profile, folder: Path, name: str, after: Sequence[str] = ()) -> SlurmExecutor:
     """An executor whose jobs keep their files in `folder` and start when the jobs `after` have ended."""
-    executor = ScriptExecutor(folder)
+    executor = ScriptExecutor(folder, python=_PYTHON)
     executor.update_parameters(**_parameters(profile, name, after))
     return executor
 
 
 def local_executor(profile: Profile, folder: Path, number: int) -> Executor:
     """An executor for the `number`th job of a local submission; GPUs are dealt out in turn."""
-    executor = LocalExecutor(folder)
+    executor = LocalExecutor(folder, python=_PYTHON)
     parameters: dict[str, object] = {"timeout_min": _FOREVER, "setup": _exports(profile)}
     if profile.gres:
         gpus = visible_gpus()

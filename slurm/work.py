@@ -21,6 +21,7 @@ from results.locks import is_running
 from results.states import Progress, read_failure
 from slurm.submissions import cancelled_runs
 
+PARENT = "HYDRABENCH_PARENT"  # the environment's name for the pid of what started this process
 _LOOK_SECONDS = 5.0  # how often cancelled runs are looked for
 
 
@@ -62,7 +63,7 @@ class Shift:
     def __init__(self, order: Order):
         self.order = order
         self._signals: set[int] = set()
-        self._parent = os.getppid()
+        self._parent = int(os.environ.get(PARENT, os.getppid()))
         self.counts: dict[str, int] = {}
         self._pool: Pool | None = None
         self._looked = 0.0

@@ -161,7 +161,7 @@ def test_half_written_files_of_a_killed_process_are_removed(store, make_run):
 
 
 def test_a_progress_bar_never_ends_a_run(store, make_run, monkeypatch):
-    def full(path, value):
+    def full(*arguments):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("benchmark.training.loop._REPORT_SECONDS", -1.0)
@@ -183,7 +183,7 @@ def test_divergence_ends_the_run_as_failed_at_its_step(store, make_run):
 def test_a_full_disk_fails_the_run_and_keeps_its_checkpoint(store, make_run, monkeypatch):
     run = make_run()
 
-    def full(folder, record):
+    def full(*arguments):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("benchmark.execute.write_record", full)
