@@ -33,7 +33,7 @@ def draw_dirichlet(count: int, alpha: float, rng: torch.Generator) -> list[float
 @register("mixup", label="MixUp", source="Zhang et al., 2018")
 @dataclass(frozen=True)
 class MixUp(Method):
-    """Every batch is blended with a permutation of itself, one weight ~ Beta(alpha, alpha) each (FIDELITY section 5)."""
+    """Blends every batch with a permutation of itself, one weight ~ Beta(alpha, alpha) each (FIDELITY section 5)."""
 
     alpha: Annotated[float, Field(gt=0)] = 1.0
 
