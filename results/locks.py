@@ -6,15 +6,29 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
+
+from results.records import RecordError, read_content
 
 STALE_SECONDS = 300.0
 _BEAT_SECONDS = 20.0
 _BOOT_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
+_LARGEST = 4096  # bytes; a lock has 300
+_UNKNOWN: dict[str, Any] = {
+    "host": "?",
+    "pid": 0,
+    "started": 0.0,
+    "token": "unreadable",
+    "boot": "",
+    "namespace": "",
+    "ticks": 0,
+}
 
 
 class LockHeld(Exception):
@@ -28,9 +42,9 @@ class LockLost(Exception):
 class Lock:
     """Exclusive use of a folder while the context lasts.
 
-    The file `lock` appears whole and names host, pid, start time and a token; its modification time is the
-    heartbeat. On the same host a dead pid, elsewhere a heartbeat older than five minutes,
-    lets another process take over by renaming the file away.
+    The file `lock` appears whole and names host, boot, pid namespace, pid, start and a token; its modification time
+    is the heartbeat. Where its pid can be seen a dead process, elsewhere a heartbeat older than five minutes by the
+    clock of the file system, lets another process take over by renaming the file away.
     """
 
     def __init__(self, folder: Path):
@@ -81,7 +95,8 @@ class Lock:
 
     def _myself(self) -> dict[str, object]:
         me = psutil.Process()
-        return {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "token": self.token}
+        start = {"started": me.create_time(), "ticks": _ticks(me.pid) or 0}
+        return {"host": socket.gethostname(), "pid": me.pid, "token": self.token} | start | _here()
 
     def _take_away(self, holder: dict) -> bool:
         """Renames a dead holder's lock away; False where the holder lives.
@@ -109,37 +124,101 @@ class Lock:
 
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT_SECONDS):
-            try:
+            with suppress(OSError):  # a server may be away for one beat
                 os.utime(self._descriptor)  # the open file: never a successor's lock
-            except OSError:
-                return
 
 
 def read_holder(path: Path) -> dict | None:
-    """Who holds a lock file: host, pid, started, token and age in seconds; None where there is no file.
+    """Who holds a lock file: host, pid, started, token, boot, namespace, ticks and age in seconds; None where there
+    is no file.
 
-    A file without readable content counts as from an unknown host.
+    A file without readable content counts as from an unknown host. One of an older version says nothing of boot,
+    namespace and ticks, which then are "", "" and 0.
     """
     try:
-        age = time.time() - path.stat().st_mtime
-        content = json.loads(path.read_text() or "{}")
+        touched = path.lstat().st_mtime
     except FileNotFoundError:
         return None
-    except ValueError:
-        content = {}
-    return {"host": "?", "pid": 0, "started": 0.0, "token": "unreadable"} | content | {"age": age}
+    holder = _content(path)
+    age = time.time() - touched
+    if not 0 <= age <= STALE_SECONDS:  # or this host's clock is off
+        age = _clock(path.parent) - touched
+    return holder | {"age": age}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_content(path, _LARGEST))
+        holder = _UNKNOWN | {name: value[name] for name in _UNKNOWN if name in value}
+    except (RecordError, ValueError, TypeError, RecursionError):
+        return dict(_UNKNOWN)
+    fits = all(type(holder[name]) is type(usual) for name, usual in _UNKNOWN.items())
+    return holder if fits and holder["token"].isalnum() and 0 <= holder["pid"] < 2**31 else dict(_UNKNOWN)
+
+
+def _clock(folder: Path) -> float:
+    """The time by the file system's own clock, seconds since the epoch; this host's where nothing can be written."""
+    probe = folder / f".clock.{uuid.uuid4().hex}"
+    try:
+        with probe.open("x") as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with suppress(OSError):
+            probe.unlink()
 
 
 def is_stale(holder: dict) -> bool:
-    """Whether a holder is dead: its process on this host, or its heartbeat elsewhere."""
-    if holder["host"] != socket.gethostname():
+    """Whether a holder is dead: its process where that can be seen, or its heartbeat elsewhere."""
+    if not _is_in_sight(holder) or _is_hidden(holder["pid"]):
         return holder["age"] > STALE_SECONDS
+    if holder["ticks"]:
+        return _ticks(holder["pid"]) != holder["ticks"]
     try:
         process = psutil.Process(holder["pid"])
         reused = abs(process.create_time() - holder["started"]) > _BOOT_TOLERANCE
         return reused or process.status() == psutil.STATUS_ZOMBIE  # killed, and its parent has not looked yet
     except psutil.NoSuchProcess:
         return True
+
+
+def _is_in_sight(holder: dict) -> bool:
+    """Whether a holder's pid counts a process of this kernel under this number; an older version names but the host."""
+    here = _here()
+    same_kernel = {name: holder[name] for name in here} == here or not (holder["boot"] and here["boot"])
+    return holder["host"] == socket.gethostname() and same_kernel
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process lives that /proc does not show to this user (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not Path(f"/proc/{pid}/stat").exists()
+    except OSError:
+        pass
+    return False
+
+
+@cache
+def _here() -> dict[str, str]:
+    """The running kernel and the pid namespace of this process; "" where the system has no such words."""
+    boot, namespace = "", ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = os.readlink("/proc/self/ns/pid")
+    return {"boot": boot, "namespace": namespace}
+
+
+def _ticks(pid: int) -> int | None:
+    """When a process started, in the kernel's ticks since boot, which no setting of a clock moves; None for a dead
+    one, a zombie, and where there is no /proc."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in ("Z", "X") else int(fields[18])
 
 
 def is_running(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Eight processes on one run folder, half of them killed at random moments, fifty times over."""
+"""Eight processes on one run folder, half of them killed at random moments or holding the lock, fifty times over."""
 
 import json
 import subprocess
@@ -20,10 +20,14 @@ def attempt(folder):
     with Lock(folder) as lock:
         if not (folder / "record.json").exists():
             note(folder / "began")
+            if deadly(folder) and count_lines(folder / "began") == 1:
+                signal.pause()
             time.sleep(random.uniform(0, 0.01))
-            lock.verify()
-            write_json(folder / "record.json", {"pid": os.getpid(), "filler": "x" * 65536})
+            write_json(folder / "record.json", {"pid": os.getpid(), "filler": "x" * 65536}, lock.verify)
             note(folder / "wrote")
+
+def deadly(folder):
+    return int(folder.name) % 2  # in every other round the first holder works until it is killed
 
 def note(path):
     descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
@@ -52,14 +56,16 @@ def one_round(folder, chance):
         pids.append(pid)
     os.close(start)
     os.close(gun)
-    killed = 0
-    for victim in chance.sample(pids, 4):
+    killed, victims = 0, chance.sample(pids, 4)
+    while deadly(folder) and not (first := read_lines(folder / "began")):
+        time.sleep(0.001)
+    for victim in [*map(int, first), *victims] if deadly(folder) else victims:
         time.sleep(chance.uniform(0, 0.006))
-        killed += os.waitpid(victim, os.WNOHANG)[0] == 0
         try:
+            killed += os.waitpid(victim, os.WNOHANG)[0] == 0
             os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        except (ChildProcessError, ProcessLookupError):
+            pass  # it has ended by itself
     for pid in pids:
         try:
             os.waitpid(pid, 0)
@@ -70,11 +76,14 @@ def one_round(folder, chance):
     return lines | {"killed": killed, "whole": len(record["filler"]) == 65536, "locked": is_running(folder)}
 
 def count_lines(path):
-    return len(path.read_text().split()) if path.exists() else 0
+    return len(read_lines(path))
 
-chance, started = random.Random(0), time.monotonic()
+def read_lines(path):
+    return path.read_text().split() if path.exists() else []
+
+chance = random.Random(0)
 rounds = [one_round(Path(sys.argv[1]) / str(number), chance) for number in range(int(sys.argv[2]))]
-print(json.dumps({"rounds": rounds, "seconds": time.monotonic() - started}))
+print(json.dumps(rounds))
 """
 
 
@@ -82,10 +91,8 @@ def test_every_round_ends_with_one_whole_record(tmp_path):
     command = [sys.executable, "-c", RACES, str(tmp_path), str(ROUNDS)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    rounds = answer["rounds"]
+    rounds = json.loads(done.stdout)
     assert len(rounds) == ROUNDS
     assert all(one["whole"] and one["wrote"] <= 1 and not one["locked"] for one in rounds)
     assert sum(one["killed"] for one in rounds) > ROUNDS  # or nothing was raced
-    assert sum(one["began"] > 1 for one in rounds) > 3  # a killed holder was taken over
-    assert answer["seconds"] < ROUNDS
+    assert all(one["began"] > 1 for one in rounds[1::2])  # a killed holder was taken over

@@ -70,9 +70,8 @@ def test_a_lock_that_changed_hands_is_given_back(store, monkeypatch):
     """A slow taker that judged an older holder dead renames the living successor's lock: it must put it back."""
     with Lock(store) as living:
         slow = Lock(store)
-        assert slow._take_away(
-            {"host": os.uname().nodename, "pid": 2**22 + 1, "started": 0.0, "token": "old", "age": 0.0}
-        )
+        dead = {"host": os.uname().nodename, "pid": 2**22 + 1, "started": 0.0, "token": "old", "age": 0.0}
+        assert slow._take_away(dead | {"boot": "", "namespace": "", "ticks": 0})
         living.verify()
 
 
