@@ -24,6 +24,11 @@ def canonical(name: str) -> str:
     return name.strip().lower().replace("_", "-")
 
 
+def named_files(*folders: Path) -> dict[str, Path]:
+    """The YAML files of folders by name; those of a later folder come before an earlier one's."""
+    return {canonical(path.stem): path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """The error for a name that nothing has, with the nearest known names (or all of a few)."""
     known = list(known)
