@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, gone or of another encoding: the same status, and a line where it can be read."""
+"""Standard streams that are closed, full, gone or of another encoding: the same status."""
 
 import os
 import subprocess
