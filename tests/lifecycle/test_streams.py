@@ -56,3 +56,16 @@ def test_what_an_encoding_lacks_is_printed_as_an_escape(through_shell):
     answer = through_shell("", *TABLE, PYTHONIOENCODING="latin-1")
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert b"\\u2013" in answer.stdout
+
+
+def test_verbs_do_without_a_plug_in_that_cannot_be_imported(tmp_path):
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hydrabench.methods]\nbroken = no_such_plug_in\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "benchmark", "list", "methods"]
+    answer = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    assert (answer.returncode, "hydramix" in answer.stdout) == (0, True)
+    assert answer.stderr.startswith("left out: method plug-in 'broken' (no_such_plug_in): ModuleNotFoundError")
+    assert len(answer.stderr.splitlines()) == 1

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -98,16 +97,3 @@ def test_a_plug_in_that_cannot_be_imported_is_named(room, monkeypatch):
     assert registry_module.left_out == [
         "thing plug-in 'mine' (no_such_plug_in:Method): ModuleNotFoundError: No module named 'no_such_plug_in'"
     ]
-
-
-def test_verbs_do_without_a_plug_in_that_cannot_be_imported(tmp_path):
-    info = tmp_path / "broken-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[hydrabench.methods]\nbroken = no_such_plug_in\n")
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "benchmark", "list", "methods"]
-    answer = subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True)
-    assert (answer.returncode, "hydramix" in answer.stdout) == (0, True)
-    assert answer.stderr.startswith("left out: method plug-in 'broken' (no_such_plug_in): ModuleNotFoundError")
-    assert len(answer.stderr.splitlines()) == 1
