@@ -1,14 +1,21 @@
 """`python -m benchmark` and `hydrabench`: the command line, with one line for what ends it early."""
 
+import errno
+import io
+import os
 import sys
+from typing import NoReturn
 
 
 def main() -> None:
     """Runs the command line. It is imported here, where an interruption of the import ends in a line as well."""
+    _open_streams()
     try:
         _call()
     except KeyboardInterrupt:
         _end("stopped", 130)
+    finally:
+        _finish_output()
 
 
 def _call() -> None:
@@ -16,10 +23,10 @@ def _call() -> None:
     import click
 
     from benchmark.cli import cli
-    from datasets.registry import BadInput
+    from datasets.registry import BadInput, left_out
 
     try:
-        cli.main(standalone_mode=False)
+        cli.main(sys.argv[1:] or ["--help"], standalone_mode=False)
     except BadInput as error:
         _end(f"error: {error}", 2)
     except click.ClickException as error:
@@ -27,14 +34,54 @@ def _call() -> None:
     except click.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:
-        sys.stderr.close()
+        return
     except OSError as error:
         _end(f"error: {error}", 1)
+    finally:
+        for problem in left_out:
+            _say(f"left out: {problem}")
 
 
-def _end(message: str, status: int) -> None:
-    sys.stderr.write(" ".join(message.split()) + "\n")
+def _end(message: str, status: int) -> NoReturn:
+    _say(message)
     sys.exit(status)
+
+
+def _say(message: str) -> None:
+    from results.escape import one_line
+
+    sys.stderr.write(one_line(" ".join(message.split())) + "\n")
+
+
+class _Closed(io.TextIOBase):
+    """A standard output that is closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "standard output is closed")
+
+
+def _open_streams() -> None:
+    """Every standard stream can be used, and what its encoding lacks is written as an escape.
+
+    The number of a closed one would else go to the next file that is opened, and what is printed into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            setattr(sys, name, _Closed() if name == "stdout" else open(number, "r" if number == 0 else "w"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _finish_output() -> None:
+    """What could not be written was told of, or its reader has gone: at its exit Python shall not try again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from datasets.base import Dataset
 from datasets.batches import draw_partners, normalise, to_bytes, to_unit
 from datasets.registry import BadInput
 from datasets.subset import find_subset
+from methods.artifacts import Recipe
 from methods.base import Method
 from methods.mixing.family import Composer, Mixing
 from methods.registry import format_method
@@ -63,10 +64,17 @@ class Subject:
 
 
 def make_samples(subject: Subject, store: Path, output: Path, screen: Screen) -> None:
-    """Writes a PNG of a generator's compositions to `output`, training the generator where it is not there."""
+    """Writes a PNG of a generator's compositions to `output`, training the generator where it is not there.
+
+    Raises BadInput, before the training where that can be known, for one that has nothing to show.
+    """
+    recipe = subject.builds[-1].artifact.recipe
+    no_picture = BadInput(f"method '{format_method(subject.method)}': there is no picture of a {recipe.title}")
+    if type(recipe).picture is Recipe.picture:
+        raise no_picture
     (*_, job) = ensure_built(subject, store, screen)
-    device = _device(subject)
-    draw_samples(job, store, _task(subject, device), output)
+    if not draw_samples(job, store, _task(subject, _device(subject)), output):
+        raise no_picture
 
 
 def ensure_built(subject: Subject, store: Path, screen: Screen) -> tuple[Build, ...]:

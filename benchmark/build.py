@@ -108,10 +108,11 @@ def _illustrate(job: Build, at: Attempt, task: Task) -> None:
         logger.warning("no %s, which the verb `samples` can draw: %s: %s", SAMPLES, type(error).__name__, error)
 
 
-def draw_samples(job: Build, store: Path, task: Task, path: Path, verify: Verify | None = None) -> None:
-    """Writes a PNG that shows what a built artifact does, where its recipe has something to show."""
+def draw_samples(job: Build, store: Path, task: Task, path: Path, verify: Verify | None = None) -> bool:
+    """Writes a PNG that shows what a built artifact does; False where its recipe has nothing to show."""
     if rows := job.artifact.recipe.picture(load_artifact(job, store, task.device), task):
         write_atomically(path, draw_tiles(rows), verify)
+    return bool(rows)
 
 
 def _record(

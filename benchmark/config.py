@@ -1,14 +1,21 @@
 """YAML files into checked values, with errors that name file, line and what was expected."""
 
+import os
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from yaml.constructor import ConstructorError
 
-from datasets.registry import BadInput, canonical, unknown
+from datasets.registry import BadInput, canonical, named_files, unknown
+from results.escape import one_line
+from results.records import RecordError, read_content
 
 M = TypeVar("M", bound=BaseModel)
+
+_LARGEST = 2**20  # bytes; the suite's own files have at most 4,000
+_NO_VALUE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # what PyYAML lets through
 
 
 class Config(BaseModel):
@@ -17,32 +24,77 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def load_named(kind: str, folder: Path, name: str, model: type[M]) -> M:
-    """The file `name`.yaml of a folder as `model`; raises BadInput with near names where there is none."""
-    path = folder / f"{canonical(name)}.yaml"
-    if not path.exists():
-        raise unknown(kind, name, [file.stem for file in folder.glob("*.yaml")])
+def load_named(kind: str, name: str, model: type[M], *folders: Path) -> M:
+    """The YAML file that has this name in the last of the folders that has one, as `model`.
+
+    Raises BadInput with near names where there is none, and where two files of one folder have it.
+    """
+    files = named_files(*folders)
+    if (wanted := canonical(name)) not in files:
+        raise unknown(kind, name, files)
+    path = files[wanted]
+    twins = [twin.name for twin in sorted(path.parent.glob("*.yaml")) if canonical(twin.stem) == wanted]
+    if len(twins) > 1:
+        raise BadInput(
+            f"{kind} '{wanted}' is {len(twins)} files in {path.parent}: {', '.join(twins)}; keep one of them"
+        )
     return load_yaml(path, model)
 
 
 def load_yaml(path: Path, model: type[M]) -> M:
     """A YAML file as `model`; raises BadInput naming file, line and what was expected."""
-    tree = None
+    loader = None
     try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        return model.model_validate(yaml.safe_load(text) or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise BadInput(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {reason}") from error
+        loader = _Loader(read_content(os.path.realpath(path), _LARGEST).decode())  # a link is as good as a file here
+        tree = loader.get_single_node()
+        value = None if tree is None else loader.construct_document(tree)
+    except RecordError as error:
+        raise BadInput(f"{path}: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None) or (loader.get_mark() if loader else None)
+        raise BadInput(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {_reason(error)}") from error
+    try:
+        return model.model_validate({} if value is None else value)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        told = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-            told = str(unknown("key", where, model.model_fields))
-        raise BadInput(f"{path}:{_line_of(tree, first['loc'])}: {where}: {told}") from error
+        raise BadInput(one_line(f"{path}:{_told(error, tree, model)}")) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+
+
+def _told(error: ValidationError, tree: yaml.Node | None, model: type[BaseModel]) -> str:
+    """The line, the place and the first thing that is wrong there."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    told = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        told = str(unknown("key", where, model.model_fields))
+    return f"{_line_of(tree, first['loc'])}: {where}: {told}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML values alone, every key of a mapping once; whatever cannot be made has a line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, str):
+                value.encode()  # a lone surrogate cannot be written anywhere
+            return value
+        except _NO_VALUE as error:
+            said = f"{str(node.value)[:40]!r} is no {node.tag.rpartition(':')[2]}"
+            raise ConstructorError(None, None, f"{said}; put text in quotes", node.start_mark) from error
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set[object] = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                raise ConstructorError(None, None, f"key '{key.value}' is given twice", key.start_mark)
+            seen |= {(key.tag, key.value)} if isinstance(key, yaml.ScalarNode) else set()
+        return super().construct_mapping(node, deep)
 
 
 def _line_of(node: yaml.Node | None, location: tuple[str | int, ...]) -> int:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from benchmark.config import Config, load_named
 from datasets.base import Dataset, named_datasets, registry
-from datasets.registry import BadInput, unknown
+from datasets.registry import BadInput, named_files, unknown
 from methods.base import Method
 from methods.epochs import Epochs
 from methods.identity import AsBefore, hashed_fields
@@ -94,11 +94,11 @@ class Preset(Config):
 @lru_cache(maxsize=16)
 def load_preset(name: str) -> Preset:
     """The preset `name`; raises BadInput for an unknown name or a malformed file."""
-    return load_named("preset", PRESETS, name, Preset)
+    return load_named("preset", name, Preset, PRESETS)
 
 
 def preset_names() -> list[str]:
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    return sorted(named_files(PRESETS))
 
 
 def resolve_protocol(preset: str, dataset: Dataset, changes: dict[str, object]) -> Protocol:

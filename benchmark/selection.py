@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets.registry import named_files
+
 STUDIES = Path(__file__).parent / "studies"
 
 
 def study_names() -> list[str]:
-    return sorted(path.stem for path in STUDIES.glob("*.yaml"))
+    return sorted(named_files(STUDIES))
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class Grid:
 @lru_cache(maxsize=32)
 def load_study(name: str) -> Study:
     """The study `name`; raises BadInput for an unknown name or a malformed file."""
-    return load_named("study", STUDIES, name, Study)
+    return load_named("study", name, Study, STUDIES)
 
 
 def load_grid(name: str, selection: Selection | None = None) -> Grid:

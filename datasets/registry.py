@@ -5,7 +5,8 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -13,6 +14,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
+
+left_out: list[str] = []  # files and plug-ins, of any registry, that could not be imported, and why
 
 
 class BadInput(ValueError):
@@ -22,6 +25,11 @@ class BadInput(ValueError):
 def canonical(name: str) -> str:
     """A registry name as written everywhere: lower case, hyphens between words."""
     return name.strip().lower().replace("_", "-")
+
+
+def named_files(*folders: Path) -> dict[str, Path]:
+    """The YAML files of folders by name; those of a later folder come before an earlier one's."""
+    return {canonical(path.stem): path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
@@ -47,7 +55,8 @@ class Registry(Generic[T]):
     """Registered classes of one kind by name, in the order of registration.
 
     `package`, one of this project, is imported whole on first use, then the entry-point group `group`, so that
-    an outside package registers by being installed. A name given twice raises and names both places.
+    an outside package registers by being installed. A name given twice raises and names both places. A module or a
+    plug-in whose import fails is named in `left_out`, and nothing that it registered is kept.
     """
 
     def __init__(self, kind: str, package: str, group: str | None = None):
@@ -75,20 +84,30 @@ class Registry(Generic[T]):
     def entries(self) -> dict[str, T]:
         if not self._loaded:
             self._loaded = True
-            _import_all(self.package)
+            for origin, load in _modules(self.package):
+                self._take(origin, load)
             for point in entry_points(group=self.group) if self.group else ():
-                point.load()
+                self._take(f"{self.kind} plug-in '{point.name}' ({point.value})", point.load)
         return self._entries
 
+    def _take(self, origin: str, load: Callable[[], object]) -> None:
+        before = dict(self._entries)
+        try:
+            load()
+        except (Exception, SystemExit) as error:  # it is anybody's code
+            self._entries = before
+            left_out.append(f"{origin}: {type(error).__name__}: {error}")
 
-def _import_all(package: str) -> None:
-    """Imports the modules of this project's `package`; raises ImportError where the name means a package elsewhere."""
+
+def _modules(package: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The file and the import of each module of this project's `package`; raises ImportError where the name means a
+    package elsewhere."""
     spec, folder = importlib.util.find_spec(package), _CHECKOUT / package
     if spec is None or Path(spec.origin or "").resolve() != folder / "__init__.py":
         found = spec.origin if spec else "nowhere"
         raise ImportError(f"package '{package}' is {found}, not HydraBench's {folder}: use an environment without it")
     for module in sorted(pkgutil.iter_modules([str(folder)]), key=lambda m: m.name):
-        importlib.import_module(f"{package}.{module.name}")
+        yield f"{package}/{module.name}", partial(importlib.import_module, f"{package}.{module.name}")
 
 
 def _place(entry: object) -> str:

@@ -87,9 +87,13 @@ def _parse_term(text: str) -> Method:
     if not match:
         raise BadInput(f"method '{text.strip()}' is not written name or name(parameter=value, ...)")
     name, arguments = match.groups()
-    return make_method(
-        registry.get(name), dict(_parse_argument(part) for part in split_outside(arguments or "", ",") if part.strip())
-    )
+    parameters: dict[str, object] = {}
+    for part in filter(str.strip, split_outside(arguments or "", ",")):
+        parameter, value = _parse_argument(part)
+        if parameter in parameters:
+            raise BadInput(f"method '{text.strip()}': {parameter} is given twice")
+        parameters[parameter] = value
+    return make_method(registry.get(name), parameters)
 
 
 def _parse_argument(text: str) -> tuple[str, object]:
@@ -106,8 +110,10 @@ def parse_value(text: str) -> object:
     if text.lower() in named:
         return named[text.lower()]
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+        repr(value)  # 0xfff... may have more digits than Python prints
+        return value
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the last three: nonsense, deep nesting
         return text
 
 

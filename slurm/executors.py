@@ -107,4 +107,12 @@ def _exports(profile: Profile) -> list[str]:
     if bundle := os.environ.get("HYDRABENCH_BUNDLE"):
         values["HYDRABENCH_BUNDLE"] = bundle
     values |= profile.environment
-    return [*profile.setup, *(f"export {name}={shlex.quote(value)}" for name, value in values.items())]
+    return [*profile.setup, *(f"export {name}={_quoted(name, value)}" for name, value in values.items())]
+
+
+def _quoted(name: str, value: str) -> str:
+    try:
+        value.encode()  # a script is text
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{name}={value}: a job's script cannot hold what is not UTF-8") from error
+    return shlex.quote(value)

@@ -65,6 +65,7 @@ class Draft:
 
 def submit(grid: Grid, stores: Stores, profile: Profile, request: SubmitRequest, note: Note) -> None:
     """Sends what is missing of a grid, and nothing that is queued already; a dry run prints the scripts instead."""
+    _require_plain(stores.own)
     if request.dry_run:
         draft = make_draft(make_plan(grid, stores), stores, profile, request)
         announce(draft, note)
@@ -83,6 +84,13 @@ def submit(grid: Grid, stores: Stores, profile: Profile, request: SubmitRequest,
                 send_all(draft, stores.own, note)
     except LockHeld as error:
         raise BadInput(f"another submit is at work: {error}") from error
+
+
+def _require_plain(store: Path) -> None:
+    """Raises BadInput for a path in which Slurm or submitit would read something else, like a job's id in %j."""
+    odd = next((character for character in str(store) if character in "%\\" or not character.isprintable()), None)
+    if odd is not None:
+        raise BadInput(f"{store}: jobs cannot write into a path with {odd!r}; give --results another folder")
 
 
 def make_draft(plan: Plan, stores: Stores, profile: Profile, request: SubmitRequest) -> Draft:

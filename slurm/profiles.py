@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from benchmark.config import Config, load_yaml
-from datasets.registry import canonical, unknown
+from benchmark.config import Config, load_named
 
 PROFILES = Path(__file__).parent / "profiles"
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
@@ -36,14 +35,27 @@ def _gres(value: object) -> object:
     return value
 
 
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError(f"{value!r} must be one line of printable text")
+    return value
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError(f"{name!r} is no name of an environment variable: letters, digits and _ alone")
+    return name
+
+
 Positive = Annotated[int, Field(ge=1)]
+Line = Annotated[str, AfterValidator(_one_line)]  # goes into a line of a script
 
 
 class Mail(Config):
     """Whom Slurm writes to, and when (sbatch --mail-type)."""
 
-    user: str
-    type: str
+    user: Line
+    type: Line
 
 
 class Profile(Config):
@@ -54,10 +66,10 @@ class Profile(Config):
     """
 
     executor: Literal["slurm", "local", "debug"]
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
+    partition: Line | None = None
+    account: Line | None = None
+    qos: Line | None = None
+    constraint: Line | None = None
     gres: Annotated[str, BeforeValidator(_gres)] | None = None
     cpus: Positive = 1
     memory: Annotated[str, BeforeValidator(_memory)] | None = None
@@ -68,7 +80,7 @@ class Profile(Config):
     processes: Positive = 1
     tflops: Annotated[float, Field(gt=0)] | None = None
     setup: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
+    environment: dict[Annotated[str, AfterValidator(_variable)], str] = {}
     mail: Mail | None = None
 
     @model_validator(mode="after")
@@ -89,15 +101,7 @@ class Profile(Config):
 
 def load_profile(name: str) -> Profile:
     """The profile `name`, a person's own before the suite's; raises BadInput with near names, or file and line."""
-    files = profile_files()
-    if canonical(name) not in files:
-        raise unknown("profile", name, files)
-    return load_yaml(files[canonical(name)], Profile)
-
-
-def profile_files() -> dict[str, Path]:
-    """All profiles by name."""
-    return {path.stem: path for folder in (PROFILES, own_profiles()) for path in sorted(folder.glob("*.yaml"))}
+    return load_named("profile", name, Profile, PROFILES, own_profiles())
 
 
 def own_profiles() -> Path:

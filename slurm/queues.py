@@ -1,9 +1,11 @@
 """What executors know of their jobs (squeue and sacct, or this machine's processes), and which runs those hold."""
 
 import datetime
+import re
 import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,13 +13,25 @@ from typing import NamedTuple
 import psutil
 
 from benchmark.run import Run, with_needs
+from datasets.registry import BadInput
+from results.escape import one_line
 from results.states import read_failure
+from slurm.packing import cut
 from slurm.submissions import Submission, cancelled_runs, folder_of, load_submissions
 
 _TIMEOUT = 30  # seconds
-_NO_ANSWER = (OSError, subprocess.SubprocessError)
-_LIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "RESIZING",
-         "REQUEUE_FED", "SPECIAL_EXIT", "STOPPED", "SIGNALING", "STAGE_OUT"}  # fmt: skip
+_AT_ONCE = 500  # names or ids on a command line: the kernel takes no more than 128 KiB in one argument
+
+
+class Misunderstood(ValueError):
+    """A line of Slurm's answer that has not the form that was asked for."""
+
+
+_NO_ANSWER = (OSError, subprocess.SubprocessError, Misunderstood)
+# a state that this code does not know is one of a job that is not over: its runs are not sent again
+_OVER = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE",
+         "OUT_OF_MEMORY", "REVOKED", "ENDED", "UNKNOWN"}  # fmt: skip
+_ID = r"\d+(?:_\d+)?"
 DEFAULT_MAX_ARRAY = 1001  # Slurm's own default of MaxArraySize
 
 
@@ -35,7 +49,7 @@ class ClusterJob:
 
     @property
     def live(self) -> bool:
-        return self.state in _LIVE
+        return self.state not in _OVER
 
     @property
     def running(self) -> bool:
@@ -109,11 +123,15 @@ def _ask_slurm(submissions: list[Submission], queue: Queue) -> None:
 
 
 def _squeue(submissions: list[Submission]) -> Iterator[tuple[str, ClusterJob]]:
-    """(job name, job) of everything that squeue still lists."""
-    names = ",".join(submission.job_name for submission in submissions)
-    for line in _call("squeue", "--noheader", "--array", f"--name={names}", "--format=%i|%j|%T|%r").splitlines():
-        id_, name, state, reason = line.strip().split("|", 3)
-        yield name, ClusterJob(id_, state, reason)
+    """(job name, job) of everything that squeue still lists; raises Misunderstood, as a job must not be missed."""
+    for some in cut([submission.job_name for submission in submissions], _AT_ONCE):
+        names = f"--name={','.join(some)}"
+        for line in _lines("squeue", "--noheader", "--array", names, "--format=%i|%j|%T|%r"):
+            match = re.fullmatch(rf"({_ID})\|([^|]+)\|(\w+)\|(.*)", line)
+            if not match:
+                raise Misunderstood(f"a line that is no job: {one_line(line)[:80]}")
+            id_, name, state, reason = match.groups()
+            yield name, ClusterJob(id_, state, reason)
 
 
 def _find_lost_ids(submission: Submission, waiting: list[tuple[str, ClusterJob]]) -> None:
@@ -131,53 +149,69 @@ def array_ids(job: str, count: int) -> list[str]:
 
 
 def _sacct(ids: Iterable[str]) -> dict[str, ClusterJob]:
-    """How jobs stand in the accounting, every start of a job added up."""
+    """How jobs stand in the accounting, every start of a job added up; a line of another form says nothing."""
     columns = "--format=JobID,State,ElapsedRaw,AllocTRES"
-    answer = _call("sacct", "-X", "-D", "-n", "-P", columns, "-j", ",".join(sorted(ids)))
     jobs: dict[str, ClusterJob] = {}
-    for line in answer.splitlines():
-        id_, state, elapsed, resources = line.split("|")
-        used = int(elapsed or 0) * _gpus(resources) + (jobs[id_].gpu_seconds if id_ in jobs else 0)
-        jobs[id_] = ClusterJob(id_, state.split()[0], state, used)
+    for some in cut(sorted(ids), _AT_ONCE):
+        for line in _lines("sacct", "-X", "-D", "-n", "-P", columns, "-j", ",".join(some)):
+            if match := re.fullmatch(rf"({_ID})\|((\w+)[^|]*)\|(\d*)\|(.*)", line):
+                id_, told, state, elapsed, resources = match.groups()
+                used = int(elapsed or 0) * _gpus(resources) + (jobs[id_].gpu_seconds if id_ in jobs else 0)
+                jobs[id_] = ClusterJob(id_, state, told, used)
     return jobs
 
 
 def _gpus(resources: str) -> int:
     """GPUs in sacct's AllocTRES, like billing=4,cpu=4,gres/gpu=1,mem=16G,node=1."""
-    pairs = (part.partition("=") for part in resources.split(","))
-    return next((int(count) for name, _, count in pairs if name == "gres/gpu"), 0)
+    found = re.search(r"(?:^|,)gres/gpu=(\d{1,9})(?:,|$)", resources)
+    return int(found[1]) if found else 0
 
 
 def max_array_size() -> int:
     """The site's MaxArraySize, or Slurm's default where no Slurm answers."""
     try:
-        lines = _call("scontrol", "show", "config").splitlines()
+        lines = _lines("scontrol", "show", "config")
     except _NO_ANSWER:
         return DEFAULT_MAX_ARRAY
-    values = (line.partition("=")[2].strip() for line in lines if line.startswith("MaxArraySize"))
-    return int(next(values, DEFAULT_MAX_ARRAY))
+    found = (re.fullmatch(r"MaxArraySize\s*=\s*([1-9]\d{0,8})", line) for line in lines)
+    return next((int(match[1]) for match in found if match), DEFAULT_MAX_ARRAY)
 
 
 def cancel(executor: str, jobs: list[str]) -> None:
-    """Ends jobs, also those that have not started."""
-    if executor == "slurm":
-        for start in range(0, len(jobs), 500):
-            _call("scancel", *jobs[start : start + 500])
-    elif executor == "local":
+    """Ends jobs, also those that have not started; raises BadInput with the reason where one is not taken, after all
+    have been tried."""
+    if executor == "local":
         for pid in jobs:
-            controller = psutil.Process(int(pid))
-            for process in (*controller.children(recursive=True), controller):  # a shell before it passes no signal on
-                process.terminate()
+            _terminate(int(pid))
+        return
+    refused = []
+    for some in cut(jobs, _AT_ONCE):
+        try:
+            _lines("scancel", *some)
+        except _NO_ANSWER as error:
+            refused.append(_first_line(error))
+    if refused:
+        raise BadInput(f"scancel did not take all of {len(jobs)} jobs ({refused[0]}); `status` says what is left")
 
 
-def _call(*command: str) -> str:
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT)
-    return done.stdout
+def _terminate(pid: int) -> None:
+    with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        controller = psutil.Process(pid)
+        for process in (*controller.children(recursive=True), controller):  # a shell before it passes no signal on
+            process.terminate()
+
+
+def _lines(*command: str) -> list[str]:
+    """What a program prints, without empty lines; what is not text in it is escaped."""
+    done = subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", errors="backslashreplace", timeout=_TIMEOUT
+    )
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
 def _first_line(error: Exception) -> str:
     said = getattr(error, "stderr", None) or str(error)
-    return said.strip().splitlines()[0] if said.strip() else type(error).__name__
+    return one_line(said.strip().splitlines()[0]) if said.strip() else type(error).__name__
 
 
 class Place(NamedTuple):
@@ -213,6 +247,8 @@ def find_standing(store: Path, keys: Collection[str], earlier: Queue | None = No
         cancelled = cancelled_runs(folder_of(store, submission.id))
         for id_, _, packed in submission.sent_packs():
             job = standing.queue.jobs.get(id_, ClusterJob(id_, "UNKNOWN"))
+            if id_ not in standing.queue.jobs and queue.problem:  # it may be queued and it may be over
+                continue
             for key in wanted.intersection(packed) - cancelled:
                 (standing.held if job.live else standing.last)[key] = Place(submission, job)
     return standing

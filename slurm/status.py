@@ -26,6 +26,11 @@ STATES = ("done", "running", "queued", "failed", "missing", "stale")
 _SHORT = {"running": "r", "queued": "q", "failed": "f", "missing": "-", "stale": "s"}
 _SILENT_SECONDS = 60.0  # three heartbeats of a lock
 _EVERY_SECONDS = 5.0
+_REASONS = 5  # at most as many different ones are told
+
+
+def _ended(state: str) -> str:
+    return "is over, nobody knows how" if state == "UNKNOWN" else f"ended {state}"
 
 
 @dataclass
@@ -59,10 +64,13 @@ class Status:
     def notes(self) -> list[str]:
         """What a person should know that no count says."""
         lines = [text for text in (self.standing.queue.problem, self.standing.queue.hint) if text]
+        waiting = {place.job.id: place.job for place in self.standing.held.values() if place.job.state == "PENDING"}
+        reasons = Counter(job.reason for job in waiting.values() if job.reason not in ("", "None"))
+        lines += [f"{n} jobs wait, Slurm says: {reason}" for reason, n in reasons.most_common(_REASONS)]
         lines += [f"no sign of life: {text}" for text in self.silent[:5]]
         lost = [key for key, state in self.runs.items() if state == "missing" and key in self.standing.last]
         ends = Counter(self.standing.last[key].job.state for key in lost)
-        lines += [f"{n} runs are missing whose job ended {end}: submit again" for end, n in ends.items()]
+        lines += [f"{n} runs are missing whose job {_ended(end)}: submit again" for end, n in ends.items()]
         return lines
 
 

@@ -19,7 +19,7 @@ def list_(what: str, form: str) -> None:
     click.echo(show_json(listing(what)) if form == "json" else show_table(listing(what)))
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def data() -> None:
     """Get, check and look at datasets.
 

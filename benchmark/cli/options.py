@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
 FORMATS = click.Choice(["text", "json"])
+_MANY = 10_000  # integers of one range: more would be no sweep but a slip
+
 FILE = click.Path(path_type=Path)
 
 
@@ -48,11 +50,11 @@ class Integers(click.ParamType):
         return tuple(numbers) if numbers or not value else _refuse(value, "a list of integers")
 
     def _range(self, part: str, value: str) -> range:
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
         return (
             range(first, last + 1)
-            if self.least <= first <= last
+            if self.least <= first <= last < first + _MANY
             else _refuse(value, f"a list of integers from {self.least} and ascending ranges, like 5,10 or 0-4")
         )
 
@@ -74,14 +76,19 @@ def selection_options_but_methods(command: F) -> F:
 
 def store_option(command: F) -> F:
     """The store that a verb writes; the verb gets `store`, an absolute path."""
-    return _gathered(_STORE, "store", lambda results: results.resolve(), command)
+    return _gathered(_STORE, "store", _absolute, command)
 
 
 def stores_options(command: F) -> F:
     """The stores of records; the verb gets `stores`, a Stores."""
     return _gathered(
-        _STORE | _ALONE, "stores", lambda results, ignore_measured: Stores(results.resolve(), ignore_measured), command
+        _STORE | _ALONE, "stores", lambda results, ignore_measured: Stores(_absolute(results), ignore_measured), command
     )
+
+
+def _absolute(results: Path) -> Path:
+    """Without links, as far as they lead somewhere: of one that leads to itself its reader or writer complains."""
+    return Path(os.path.realpath(results))
 
 
 def output_option(what: str, required: bool = False) -> Callable[[F], F]:
@@ -106,7 +113,7 @@ def _gathered(options: dict[str, Option], name: str, make: Callable[..., object]
 def _use_bundle(context: click.Context, param: click.Parameter, value: Path | None) -> None:
     """Puts the bundle into the environment, where worker processes and jobs find it too."""
     if value is not None:
-        os.environ["HYDRABENCH_BUNDLE"] = str(value.resolve())
+        os.environ["HYDRABENCH_BUNDLE"] = str(_absolute(value))
 
 
 _BUNDLE = click.option(

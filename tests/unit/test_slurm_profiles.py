@@ -2,8 +2,8 @@
 
 import pytest
 
-from datasets.registry import BadInput
-from slurm.profiles import PROFILES, Profile, load_profile, profile_files
+from datasets.registry import BadInput, named_files
+from slurm.profiles import PROFILES, Profile, load_profile, own_profiles
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_example_explains_every_key():
 
 def test_a_persons_own_profile_is_found_and_comes_before_the_suites(own):
     assert own("executor: local\nprocesses: 7\n", "local").processes == 7
-    assert {"local", "debug", "slurm-example"} <= set(profile_files())
+    assert {"local", "debug", "slurm-example"} <= set(named_files(PROFILES, own_profiles()))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,10 @@ def test_a_persons_own_profile_is_found_and_comes_before_the_suites(own):
         ("processes: 3", "processes: only for executor: local"),
         ("setup: module load cuda", "setup"),
         ("environment: {OMP_NUM_THREADS: 4}", "environment.OMP_NUM_THREADS"),
+        ("environment:\n  'A; rm -rf x': y", "'A; rm -rf x' is no name of an environment variable"),
+        ("environment:\n  1A: y", "'1A' is no name"),
+        ('environment:\n  "A\\nB\\e": y', "is no name of an environment variable"),
+        ('account: "me\\n#SBATCH --uid=0"', "mine.yaml:2: account: 'me\\n#SBATCH --uid=0' must be one line"),
         ("mail: {user: me@example.org}", "mail.type"),
         (": {", "not YAML"),
     ],
@@ -59,6 +63,12 @@ def test_mistakes_are_named(own, line, message):
         own(f"executor: slurm\n{line}\n")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_profile_is_found_under_the_name_of_its_file(own):
+    assert own("executor: local\nprocesses: 5\n", "My_Cluster").processes == 5
+    for name in ("My_Cluster", "my_cluster", "my-cluster"):
+        assert load_profile(name).processes == 5
 
 
 def test_local_profiles_take_no_slurm_keys(own):

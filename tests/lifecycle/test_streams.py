@@ -1,0 +1,71 @@
+"""Standard streams that are closed, full, gone or of another encoding: the same status."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+TABLE = ("table", "demo", "--method", "baseline", "--ignore-measured")
+WRONG = ("plan", "demmo")
+
+
+@pytest.fixture
+def through_shell(store):
+    """Runs a verb under a shell's redirections."""
+
+    def call(redirections: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        command = ["sh", "-c", f'"$@" {redirections}', "sh", sys.executable, "-m", "benchmark", *arguments]
+        command += ["--results", str(store)]
+        return subprocess.run(command, capture_output=True, cwd=CHECKOUT, env=os.environ | environment, timeout=300)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("redirections", "arguments", "status", "said"),
+    [
+        ("<&-", TABLE, 0, ""),
+        ("2>&-", TABLE, 0, ""),
+        ("2>&-", WRONG, 2, ""),
+        (">&-", TABLE, 1, "error: [Errno 9] standard output is closed"),
+        (">&-", WRONG, 2, "error: unknown study 'demmo'; did you mean demo?"),
+        (">/dev/full", TABLE, 1, "error: [Errno 28] No space left on device"),
+        ("<&- >&- 2>&-", WRONG, 2, ""),
+        ("| true", TABLE, 0, ""),
+    ],
+)
+def test_a_stream_that_is_not_there_changes_no_status(through_shell, redirections, arguments, status, said):
+    answer = through_shell(redirections, *arguments)
+    assert (answer.returncode, answer.stderr.decode().strip()) == (status, said)
+
+
+def test_a_run_with_all_streams_closed_prints_into_none_of_its_files(through_shell, store):
+    """The first file that it opens would get the number of standard output."""
+    short = ("--set", "protocol.epochs=1", "--set", "protocol.images_per_class=2")
+    choice = ("--method", "baseline", "--samples-per-class", "2", "--seeds", "0", "--ignore-measured")
+    assert through_shell("<&- >&- 2>&-", "run", "demo", *choice, *short).returncode == 0
+    assert through_shell("", "table", "demo", *choice, *short).stderr == b""
+    assert len(list(store.rglob("record.json"))) == 1
+
+
+def test_what_an_encoding_lacks_is_printed_as_an_escape(through_shell):
+    answer = through_shell("", *TABLE, PYTHONIOENCODING="latin-1")
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert b"\\u2013" in answer.stdout
+
+
+def test_verbs_do_without_a_plug_in_that_cannot_be_imported(tmp_path):
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[hydrabench.methods]\nbroken = no_such_plug_in\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "benchmark", "list", "methods"]
+    answer = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    assert (answer.returncode, "hydramix" in answer.stdout) == (0, True)
+    assert answer.stderr.startswith("left out: method plug-in 'broken' (no_such_plug_in): ModuleNotFoundError")
+    assert len(answer.stderr.splitlines()) == 1
