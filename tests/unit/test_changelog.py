@@ -30,7 +30,7 @@ def test_every_raised_version_is_named_with_what_changed():
 
 def test_a_mask_rule_with_a_version_of_its_own_is_named():
     rules = [cls().rule for cls in methods.entries().values() if hasattr(cls, "rule")]
-    raised = {(rule.kind, str(rule.identity()["version"])) for rule in rules if "version" in rule.identity()}
+    raised = {(rule.kind, str(rule.identity["version"])) for rule in rules if "version" in rule.identity}
     assert set(re.findall(r"^\| `generator` with `(\w+)` masks [^|]*\| (\d+) \|", NUMBERS, re.MULTILINE)) == raised
 
 
