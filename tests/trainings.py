@@ -1,6 +1,7 @@
-"""Short trainings with methods that mix, and of their generators."""
+"""Short trainings with methods that mix, of their generators, and whether two ended with the same bits."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -12,10 +13,10 @@ from methods.base import Method
 from methods.mixing.family import Generated
 from methods.mixing.networks import Generator
 from methods.mixing.recipe import GeneratorRecipe
-from methods.mixing.training import GeneratorTraining
 from methods.registry import parse_method
 from methods.task import Task
 
+T = TypeVar("T")
 TINY = {"generator": {"width": 4, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3}}
 
 
@@ -42,10 +43,7 @@ def training(text: str, task: Task) -> Training:
 
 
 def weights(text: str, task: Task, steps: int = 3) -> dict[str, Tensor]:
-    current = training(text, task)
-    for _ in range(steps):
-        current.advance()
-    return current.network.state_dict()
+    return advanced(training(text, task), steps).network.state_dict()
 
 
 def recipe(method: str = "hydramix(generator_size=32)", **changes: object) -> GeneratorRecipe:
@@ -55,7 +53,7 @@ def recipe(method: str = "hydramix(generator_size=32)", **changes: object) -> Ge
     return replace(resolved.recipe(dataset, dataset), **changes)
 
 
-def advanced(training: GeneratorTraining, steps: int) -> GeneratorTraining:
+def advanced(training: T, steps: int) -> T:
     for _ in range(steps):
         training.advance()
     return training

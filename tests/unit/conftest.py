@@ -51,8 +51,8 @@ def real_sheets(real_data: Path, empty_root: Path) -> Path:
 def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit test starts no process: one that needs any belongs to tests/lifecycle."""
 
-    def refuse(*arguments: object, **more: object) -> None:
-        pytest.fail(f"tests/unit starts no process (asked for: {arguments}): move this test to tests/lifecycle")
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("tests/unit starts no process: move this test to tests/lifecycle")
 
     for owner, name in STARTS:
         monkeypatch.setattr(owner, name, refuse)

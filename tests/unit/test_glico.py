@@ -27,6 +27,7 @@ from methods.mixing.losses import laplacian_loss
 from methods.registry import parse_method
 from methods.task import Task
 from tasks import digits
+from trainings import advanced, assert_same
 
 TINY = {"hidden": 16, "epochs": 2, "batch_size": 8, "images_per_class": 4, "learning_rate": 1e-3, "latent_rate": 1e-2}
 
@@ -45,17 +46,6 @@ def recipe(text: str = "glico", **changes: object) -> LatentRecipe:
 
 def fitting(text: str = "glico", task: Task | None = None, **changes: object) -> Fitting:
     return Fitting(recipe(text, **changes), task or digits())
-
-
-def advanced(training: Fitting, steps: int) -> Fitting:
-    for _ in range(steps):
-        training.advance()
-    return training
-
-
-def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 # --- spherical interpolation
