@@ -119,6 +119,10 @@ class Dataset:
         self.test()
         self.train_images(self.present())
 
+    def remarks(self) -> list[str]:
+        """After `check`: lines on what is readable and yet may not be what a person means it to be."""
+        return []
+
     def prepare(self) -> None:
         """Downloads what is missing and checks it; nothing to do for data that come with a package."""
 
