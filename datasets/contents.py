@@ -39,7 +39,7 @@ def read_regular(file: Path) -> bytes:
     """What a regular file holds; raises DataCorrupt, and does not wait, for a pipe, a folder or what cannot be read."""
     try:
         with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
-            _require_regular(file, os.fstat(opened.fileno()))
+            require_regular(file, os.fstat(opened.fileno()))
             return opened.read()
     except OSError as error:
         raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
@@ -55,10 +55,11 @@ def _stamp(file: Path) -> Stamp:
         found = os.stat(file)
     except OSError as error:
         raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
-    _require_regular(file, found)
+    require_regular(file, found)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _require_regular(file: Path, found: os.stat_result) -> None:
+def require_regular(file: Path, found: os.stat_result) -> None:
+    """Raises DataCorrupt for what is there and is no file with bytes of its own: a pipe, a folder, a device."""
     if not stat.S_ISREG(found.st_mode):
         raise DataCorrupt(f"{file} is not a regular file")
