@@ -176,12 +176,13 @@ def _spec(cell: "Cell", grid: "Grid", titles: dict[str, str], labels: dict[str, 
 
 
 def _place(name: str, selection: Selection) -> Path | None:
-    """Where an outline is kept; None where it can change without our code changing."""
+    """Where an outline is kept; None where there is no place, or it can change without our code changing."""
     outside = any(entry_points(group=f"hydrabench.{kind}") for kind in ("methods", "datasets"))
-    if outside or any(map(_has_images_of_its_own, selection.datasets)):
+    folder = caches()
+    if folder is None or outside or any(map(_has_images_of_its_own, selection.datasets)):
         return None
     asked = hashlib.sha256(repr((name, selection)).encode()).hexdigest()
-    return caches() / f"outline-{asked[:24]}.json"
+    return folder / f"outline-{asked[:24]}.json"
 
 
 def _has_images_of_its_own(dataset: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from datasets.base import Dataset, Images, register_dataset
 from datasets.contents import Contents
 from datasets.images import open_rgb
+from datasets.paths import given_path
 from datasets.tree import Tree, count_kinds, read_tree
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Folder(Dataset):
     """
 
     def __init__(self, path: str):
-        self.path = Path(path).expanduser().resolve()
+        self.path = given_path(path).resolve()
         self._contents = Contents()
         self._uncovered: dict[Path, bool] = {}  # of each image that was read, whether colours were under transparency
         _ = self._tree  # whoever names a folder hears at once what is wrong with it

@@ -1,6 +1,5 @@
 """Profiles: where jobs go and what each gets, from slurm/profiles/*.yaml or a person's own config folder."""
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from benchmark.config import Config, load_yaml
+from datasets.paths import own_folder
 from datasets.registry import canonical, unknown
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -97,9 +97,11 @@ def load_profile(name: str) -> Profile:
 
 def profile_files() -> dict[str, Path]:
     """All profiles by name."""
-    return {path.stem: path for folder in (PROFILES, own_profiles()) for path in sorted(folder.glob("*.yaml"))}
+    folders = filter(None, (PROFILES, own_profiles()))
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
-def own_profiles() -> Path:
-    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, usually ~/.config/..."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "hydrabench" / "profiles"
+def own_profiles() -> Path | None:
+    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, usually below ~/.config; None without a home."""
+    folder = own_folder("XDG_CONFIG_HOME", ".config")
+    return folder / "profiles" if folder else None

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from benchmark.selection import Selection
+from datasets.paths import given_path
 from datasets.registry import BadInput, split_outside
 from results.files import DEFAULT_STORE
 from results.stores import Stores
@@ -18,7 +19,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
 FORMATS = click.Choice(["text", "json"])
-FILE = click.Path(path_type=Path)
+
+
+class PathOf(click.Path):
+    """A path; `~` in it is a home folder's, wherever a shell left it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
+        return super().convert(given_path(value), param, context)
+
+
+FILE = PathOf(path_type=Path)
 
 
 class Names(click.ParamType):
