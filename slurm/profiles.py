@@ -102,6 +102,6 @@ def profile_files() -> dict[str, Path]:
 
 
 def own_profiles() -> Path | None:
-    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, usually below ~/.config; None without a home."""
+    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, or below ~/.config; None without a home."""
     folder = own_folder("XDG_CONFIG_HOME", ".config")
     return folder / "profiles" if folder else None
