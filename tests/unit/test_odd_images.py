@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from benchmark.outlines import load_outline
+from benchmark.selection import Selection
 from datasets.base import DataCorrupt, DataMissing
 from datasets.folder import Folder
 from datasets.images import open_rgb
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 
+TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wrn-10-1")
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
 DEEP = np.arange(40 * 40, dtype=np.uint16).reshape(40, 40) * 40
 
@@ -223,3 +226,34 @@ def test_a_folder_is_listed_once_however_many_images_are_described(tree, monkeyp
     dataset = Folder(str(tree))
     monkeypatch.setattr("os.scandir", lambda path: pytest.fail(f"{path} was listed again"))
     assert len({dataset.describe(index) for index in range(len(dataset.train_labels()))}) == len(dataset.train_labels())
+
+
+def test_a_folder_whose_name_is_not_utf8_has_a_title_that_can_be_written_and_drawn(tree, tmp_path):
+    odd = tree.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \x1b[31m"))
+    outline = load_outline(
+        "demo", Selection(datasets=(f"folder:{odd}",), methods=("baseline",), samples_per_class=(2,))
+    )
+    assert {cell.dataset_label for cell in outline.cells} == {r"Folder caf\udce9 \x1b[31m"}
+
+
+def test_runs_tables_and_verify_agree_on_names_that_are_not_utf8(tree, tmp_path, store, hydrabench):
+    odd = tree.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    for split in ("train", "test"):
+        (odd / split / "b").rename(os.fsdecode(os.fsencode(odd / split) + b"/\xff"))
+        file = next((odd / split / "a").iterdir())
+        file.rename(os.fsdecode(os.fsencode(file.parent) + b"/\xfe.png"))
+    grid = ("--preset", "demo", "--dataset", f"folder:{odd}", "--method", "baseline", "--seeds", "0")
+    grid += ("--samples-per-class", "2", *(part for field in TINY for part in ("--set", field)))
+    written = str(tmp_path / "table.txt")
+    for command in (
+        ("data", "verify", "--dataset", f"folder:{odd}"),
+        ("run", "table1", *grid),
+        ("table", "table1", *grid),
+        ("table", "table1", *grid, "-o", written),
+        ("figure", "table1", *grid, "-o", str(tmp_path / "a.pdf")),
+    ):
+        answer = hydrabench(*command)
+        assert answer.returncode == 0 and "Traceback" not in answer.stderr + answer.stdout, answer.stderr
+    assert r"Folder caf\udce9" in Path(written).read_text()
+    (log,) = store.rglob("run.log")
+    assert r"caf\udce9 2/class baseline seed 0" in log.read_text()
