@@ -80,5 +80,4 @@ def _from_16_bits(image: "PilImage") -> "PilImage":
 def _hides_colours(image: "PilImage") -> bool:
     if not image.has_transparency_data:
         return False
-    least, _ = image.convert("RGBA").getchannel("A").getextrema()
-    return least < 255
+    return bool((np.asarray(image.convert("RGBA").getchannel("A")) < 255).any())

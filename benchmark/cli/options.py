@@ -25,7 +25,7 @@ class PathOf(click.Path):
     """A path; `~` in it is a home folder's, wherever a shell left it."""
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
-        return super().convert(given_path(value), param, context)
+        return Path(os.fsdecode(super().convert(given_path(value), param, context)))
 
 
 FILE = PathOf(path_type=Path)

@@ -242,8 +242,8 @@ def test_runs_tables_and_verify_agree_on_names_that_are_not_utf8(tree, tmp_path,
         (odd / split / "b").rename(os.fsdecode(os.fsencode(odd / split) + b"/\xff"))
         file = next((odd / split / "a").iterdir())
         file.rename(os.fsdecode(os.fsencode(file.parent) + b"/\xfe.png"))
-    grid = ("--preset", "demo", "--dataset", f"folder:{odd}", "--method", "baseline", "--seeds", "0")
-    grid += ("--samples-per-class", "2", *(part for field in TINY for part in ("--set", field)))
+    chosen = ("--preset", "demo", "--dataset", f"folder:{odd}", "--method", "baseline", "--seeds", "0")
+    grid = (*chosen, "--samples-per-class", "2", *(part for field in TINY for part in ("--set", field)))
     written = str(tmp_path / "table.txt")
     for command in (
         ("data", "verify", "--dataset", f"folder:{odd}"),
