@@ -1,10 +1,13 @@
 """`~` in a path that a person gave is a home folder wherever it stands, and nobody needs one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from benchmark.cli.options import FILE
+from benchmark.cli import cli
+from benchmark.cli.options import FILE, PathOf
 from datasets.base import data_root
 from datasets.folder import Folder
 from datasets.paths import given_path, own_folder
@@ -45,11 +48,16 @@ def test_a_folder_of_images_below_home(home, draw_tree):
     assert Folder("~/mine").path == home / "mine"
 
 
-def test_a_store_and_an_output_below_home(home, hydrabench):
-    assert FILE.convert("~/zz", None, None) == home / "zz"  # of --results and every other option
-    answer = hydrabench("export", "--output=~/all.csv", cwd=home)
-    assert answer.returncode == 0, answer.stderr
-    assert (home / "all.csv").exists() and not (home / "~").exists()
+def test_every_option_that_is_a_path_knows_the_home_folder(home):
+    assert FILE.convert("~/zz", None, None) == home / "zz"
+    paths = [option.type for option in walk_options(cli) if isinstance(option.type, click.Path)]
+    assert len(paths) > 10 and all(isinstance(kind, PathOf) for kind in paths)
+
+
+def walk_options(command: click.Command) -> Iterator[click.Parameter]:
+    yield from command.params
+    for verb in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from walk_options(verb)
 
 
 @pytest.mark.usefixtures("homeless")

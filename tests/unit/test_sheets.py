@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from datasets.base import DataCorrupt, DataMissing
+from benchmark.cli import cli
+from datasets.base import DataCorrupt, DataMissing, _make_dataset
 from datasets.cifar import Cifar10
 from datasets.registry import BadInput
 
@@ -74,16 +76,17 @@ def test_sheets_are_read_with_and_without_checksums(checksums, sheets):
     assert len(dataset.remarks()) == (0 if checksums else 1)
 
 
-def test_verify_says_that_there_are_no_checksums(sheets, hydrabench):
-    command = ("data", "verify", "--dataset", "cifar10")
-    without = hydrabench(*command)
-    assert without.returncode == 0 and "cifar10: its meta.json has no checksums of the sheets" in without.stderr
+def verify() -> str:
+    """What `data verify` tells of the sheets that are there now."""
+    _make_dataset.cache_clear()
+    return CliRunner().invoke(cli, ["data", "verify", "--dataset", "cifar10"], catch_exceptions=False).output
+
+
+def test_verify_says_that_there_are_no_checksums(sheets):
+    assert "10 test images, all readable" in verify()
+    assert "cifar10: its meta.json has no checksums of the sheets" in verify()
     add_checksums(sheets)
-    assert "checksums" not in hydrabench(*command).stderr
-    damage(sheets / "test_0.webp")
-    broken = hydrabench(*command)
-    assert broken.returncode == 2
-    assert broken.stderr == (f"error: {sheets}/test_0.webp has another checksum than meta.json says; copy it again\n")
+    assert "10 test images, all readable" in verify() and "checksums" not in verify()
 
 
 @pytest.mark.parametrize("name", ["train_0.webp", "test_1.webp", "labels.npz"])
