@@ -138,7 +138,7 @@ def attempt(job: Job, store: Path, options: Options, stop: StopRequest, work: Ca
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Sends what is logged to a job's own file while the context lasts."""
-    handler = logging.FileHandler(path, delay=True)
+    handler = logging.FileHandler(path, delay=True, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from PIL import Image
 
 from benchmark.build import draw_samples, load_artifact
 from benchmark.job import receipt_of
+from benchmark.outputs import replaced, require_free, require_writable
 from benchmark.pool import Pool
 from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Build, with_needs
@@ -66,12 +65,14 @@ class Subject:
 def make_samples(subject: Subject, store: Path, output: Path, screen: Screen) -> None:
     """Writes a PNG of a generator's compositions to `output`, training the generator where it is not there.
 
-    Raises BadInput, before the training where that can be known, for one that has nothing to show.
+    Raises BadInput, before it trains, where `output` cannot be written, and, before that where it can be known, for a
+    method that has nothing to show.
     """
     recipe = subject.builds[-1].artifact.recipe
     no_picture = BadInput(f"method '{format_method(subject.method)}': there is no picture of a {recipe.title}")
     if type(recipe).picture is Recipe.picture:
         raise no_picture
+    require_writable(output)
     (*_, job) = ensure_built(subject, store, screen)
     if not draw_samples(job, store, _task(subject, _device(subject)), output):
         raise no_picture
@@ -98,22 +99,16 @@ def augment(subject: Subject, per_class: int, store: Path, output: Path, screen:
     """Writes `per_class` new images of each class as output/<class>/<number>.png, and output/manifest.csv.
 
     The manifest names each image's sources, the first of which gives the class, and the seed of its mask.
-    Raises BadInput where `output` holds something already; until all is written it does not exist.
+    Raises BadInput where `output` holds something already or cannot be written, before anything is trained; until all
+    is written it does not exist.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise BadInput(f"{output} exists: name a folder that does not, or an empty one")
+    place = require_free(output)
     if subject.builds and not isinstance(subject.resolved, Mixing):
         text = format_method(subject.method)
         raise BadInput(f"method '{text}': images are composed by one method alone, like hydramix")
-    draft = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
-    ensure_built(subject, store, screen)
-    try:
+    with replaced(place) as draft:
+        ensure_built(subject, store, screen)
         _write(compose(subject, per_class, store), draft)
-        if output.exists():
-            output.rmdir()
-        draft.rename(output)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     screen.note(f"wrote {per_class} images of each of {subject.dataset.num_classes} classes under {output}")
 
 
@@ -172,4 +167,4 @@ def _write(images: Iterator[ComposedImage], folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
         manifest.writerow([f"{label}/{path.name}", label, " | ".join(sources), mask_seed])
-    write_atomically(folder / "manifest.csv", text.getvalue().encode())
+    write_atomically(folder / "manifest.csv", text.getvalue().encode(errors="surrogateescape"))

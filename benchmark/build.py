@@ -1,15 +1,13 @@
 """build(job): trains an artifact once, under its lock, and keeps it where every run that needs it finds it."""
 
 import hashlib
-import io
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
 from benchmark.attempt import Attempt, attempt
 from benchmark.job import Options, Outcome, logger, now
+from benchmark.pictures import draw_tiles
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Build
@@ -18,7 +16,7 @@ from benchmark.task import load_task
 from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.loop import Interrupted
 from datasets.subset import find_subset, subset_hash
-from methods.artifacts import Building, Tile
+from methods.artifacts import Building
 from methods.task import Task
 from results.artifacts import SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
 from results.files import Verify, write_atomically
@@ -29,9 +27,6 @@ from results.states import read_failure
 
 class ArtifactFailed(RuntimeError):
     """A run needs an artifact whose building failed; the message names it."""
-
-
-_SIDE, _GAP, _CAPTION = 96, 6, 14  # pixels: a tile's least side, between tiles, below a tile
 
 
 def build(job: Build, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
@@ -139,25 +134,3 @@ def _record(
 def _losses(building: Building) -> dict[str, float]:
     """The mean losses of the last stretch of training."""
     return {n: value for n, value in building.history.lines[-1].items() if n not in ("step", "learning_rate")}
-
-
-def draw_tiles(rows: list[list[Tile]]) -> bytes:
-    """The PNG of rows of tiles, all scaled alike to squares of at least 96 pixels, captions below them."""
-    side = max(max(tile.image.shape[:2]) for row in rows for tile in row)
-    side *= -(-_SIDE // side)
-    width = _GAP + max(map(len, rows)) * (side + _GAP)
-    height = _GAP + len(rows) * (side + _CAPTION + _GAP)
-    sheet = Image.new("RGB", (width, height), "white")
-    for top, row in enumerate(rows):
-        for left, tile in enumerate(row):
-            _paste(sheet, tile, _GAP + left * (side + _GAP), _GAP + top * (side + _CAPTION + _GAP), side)
-    file = io.BytesIO()
-    sheet.save(file, "PNG", optimize=True)
-    return file.getvalue()
-
-
-def _paste(sheet: Image.Image, tile: Tile, left: int, top: int, side: int) -> None:
-    # whole pixels stay visible: a person judges what was generated, not the scaling
-    image = Image.fromarray(np.ascontiguousarray(tile.image)).resize((side, side), Image.Resampling.NEAREST)
-    sheet.paste(image, (left, top))
-    ImageDraw.Draw(sheet).text((left, top + side), tile.caption, "black", ImageFont.load_default(11))

@@ -19,6 +19,7 @@ from benchmark.checkout import code_version
 from benchmark.selection import Selection
 from datasets.base import tell_apart
 from results.cache import caches, recall_bytes, remember_bytes
+from results.escape import one_line
 from results.index import Records
 from results.outline import CellSpec, Outline, average_specs
 from results.stores import Stores
@@ -137,13 +138,13 @@ def _lay_out(name: str, selection: Selection) -> Outline:
 
 
 def _titles(grid: "Grid") -> dict[str, str]:
-    """How tables name each dataset: one's own images by as much of their path as tells them apart."""
+    """How tables name each dataset: one's own images by as much of their path as tells them apart, printable."""
     datasets = {cell.dataset.text: cell.dataset for cell in grid.cells}
     tails = tell_apart(filter(None, (text.partition(":")[2] for text in datasets)))
     titles = {}
     for text, dataset in datasets.items():
         path = text.partition(":")[2]
-        titles[text] = f"{dataset.label} {tails[path]}" if path else dataset.label
+        titles[text] = f"{dataset.label} {one_line(tails[path])}" if path else dataset.label
     return _distinct(titles)
 
 
@@ -176,12 +177,13 @@ def _spec(cell: "Cell", grid: "Grid", titles: dict[str, str], labels: dict[str, 
 
 
 def _place(name: str, selection: Selection) -> Path | None:
-    """Where an outline is kept; None where it can change without our code changing."""
+    """Where an outline is kept; None where there is no place, or it can change without our code changing."""
     outside = any(entry_points(group=f"hydrabench.{kind}") for kind in ("methods", "datasets"))
-    if outside or any(map(_has_images_of_its_own, selection.datasets)):
+    folder = caches()
+    if folder is None or outside or any(map(_has_images_of_its_own, selection.datasets)):
         return None
     asked = hashlib.sha256(repr((name, selection)).encode()).hexdigest()
-    return caches() / f"outline-{asked[:24]}.json"
+    return folder / f"outline-{asked[:24]}.json"
 
 
 def _has_images_of_its_own(dataset: str) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from datasets.paths import given_path
 from datasets.registry import BadInput, Registry, unknown
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -119,6 +120,10 @@ class Dataset:
         self.test()
         self.train_images(self.present())
 
+    def remarks(self) -> list[str]:
+        """After `check`: lines on what is readable and yet may not be what a person means it to be."""
+        return []
+
     def prepare(self) -> None:
         """Downloads what is missing and checks it; nothing to do for data that come with a package."""
 
@@ -183,7 +188,7 @@ def _in_bundle(name: str, argument: str) -> Dataset | None:
         return None
     from datasets.bundle import read_bundle
 
-    held, text = read_bundle(Path(bundle)), f"{name}:{argument}" if argument else name
+    held, text = read_bundle(given_path(bundle)), f"{name}:{argument}" if argument else name
     if text not in held and argument and not Path(_resolved(argument)).is_dir():
         raise unknown(f"dataset in {bundle}:", text, held)
     return held.get(text)
@@ -191,7 +196,7 @@ def _in_bundle(name: str, argument: str) -> Dataset | None:
 
 def _resolved(path: str) -> str:
     """One folder has one name, from wherever and however it is named."""
-    return str(Path(path).expanduser().resolve()) if path else ""
+    return str(given_path(path).resolve()) if path else ""
 
 
 @lru_cache(maxsize=64)
@@ -214,4 +219,4 @@ def _depth(path: tuple[str, ...], paths: Iterable[tuple[str, ...]]) -> int:
 
 def data_root() -> Path:
     """The folder that holds data: $DATA_ROOT, else data/ in the checkout."""
-    return Path(os.environ.get("DATA_ROOT") or CHECKOUT / "data")
+    return given_path(os.environ.get("DATA_ROOT") or CHECKOUT / "data")

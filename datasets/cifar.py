@@ -80,6 +80,9 @@ class TrainedOnCifar(Dataset):
     def train_images(self, indices: np.ndarray) -> np.ndarray:
         return self._cifar.train_images(indices)
 
+    def remarks(self) -> list[str]:
+        return self._cifar.remarks()
+
     def test(self) -> Images:
         return self._test
 
@@ -162,7 +165,7 @@ class Dedup(TrainedOnCifar):
                 f"in {folder / 'labels.npz'}; take {self.stands_for} where it can be downloaded"
             )
         lists = Sheets(folder)
-        of_training, of_test = lists.array("cifair_dup_test_train"), lists.array("cifair_dup_test_test")
+        of_training, of_test = (lists.array(f"cifair_dup_test_{of}", dimensions=2) for of in ("train", "test"))
         return np.concatenate([of_training[:, 0], of_test[:, :2].ravel()])
 
 

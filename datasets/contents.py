@@ -6,12 +6,16 @@ import stat
 from pathlib import Path
 
 from datasets.base import DataChanged, DataCorrupt
+from datasets.images import is_16_bit_grey
 
 Stamp = tuple[int, ...]
 
 
 class Contents:
-    """The sha256 of files. A file is read for it once, and again when its size, its times or its inode differ."""
+    """The fingerprints of files: the sha256 of what they hold, and of how that is read where that changed once.
+
+    A file is read for it once, and again when its size, its times or its inode differ.
+    """
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[Stamp, bytes]] = {}
@@ -20,15 +24,30 @@ class Contents:
         """The hash of what a file holds now, as far as its stamp can tell; raises DataCorrupt for one without any."""
         stamp = _stamp(file)
         if file not in self._known or self._known[file][0] != stamp:
-            self._known[file] = stamp, hashlib.sha256(_read(file)).digest()
+            self._known[file] = stamp, _fingerprint(read_regular(file))
         return self._known[file][1]
 
     def read(self, file: Path) -> bytes:
         """The bytes that `sha256` last told the hash of; raises DataChanged where the file has others by now."""
-        content = _read(file)
-        if hashlib.sha256(content).digest() != self._known[file][1]:
+        content = read_regular(file)
+        if _fingerprint(content) != self._known[file][1]:
             raise DataChanged(f"{file} was replaced after its hash was taken: the same command takes it as it is now")
         return content
+
+
+def read_regular(file: Path) -> bytes:
+    """What a regular file holds; raises DataCorrupt, and does not wait, for a pipe, a folder or what cannot be read."""
+    try:
+        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+            require_regular(file, os.fstat(opened.fileno()))
+            return opened.read()
+    except OSError as error:
+        raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
+
+
+def _fingerprint(content: bytes) -> bytes:
+    """Records of images that came out white once are not taken for records of what they are now."""
+    return hashlib.sha256(b"16-bit grey, scaled\n" + content if is_16_bit_grey(content) else content).digest()
 
 
 def _stamp(file: Path) -> Stamp:
@@ -36,13 +55,11 @@ def _stamp(file: Path) -> Stamp:
         found = os.stat(file)
     except OSError as error:
         raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise DataCorrupt(f"{file} is not a regular file")
+    require_regular(file, found)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
+def require_regular(file: Path, found: os.stat_result) -> None:
+    """Raises DataCorrupt for what is there and is no file with bytes of its own: a pipe, a folder, a device."""
+    if not stat.S_ISREG(found.st_mode):
+        raise DataCorrupt(f"{file} is not a regular file")

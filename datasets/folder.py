@@ -1,21 +1,22 @@
 """Anybody's own images: folder:PATH with train/<class>/* and test/<class>/*."""
 
 import hashlib
-import io
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from datasets.base import DataCorrupt, DataMissing, Dataset, Images, register_dataset
+from datasets.base import Dataset, Images, register_dataset
 from datasets.contents import Contents
+from datasets.images import open_rgb
+from datasets.paths import given_path
+from datasets.tree import Tree, count_kinds, read_tree
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _SIZES = (32, 64, 96)
 
 
@@ -30,13 +31,14 @@ class Folder(Dataset):
     """
 
     def __init__(self, path: str):
-        self.path = Path(path).expanduser().resolve()
+        self.path = given_path(path).resolve()
         self._contents = Contents()
+        self._uncovered: dict[Path, bool] = {}  # of each image that was read, whether colours were under transparency
         _ = self._tree  # whoever names a folder hears at once what is wrong with it
 
     @cached_property
-    def _tree(self) -> "_Tree":
-        return _read_tree(self.path)
+    def _tree(self) -> Tree:
+        return read_tree(self.path)
 
     @cached_property
     def _content(self) -> str:
@@ -93,10 +95,8 @@ class Folder(Dataset):
 
     @cached_property
     def _test(self) -> Images:
-        files = self._tree.files["test"]
-        if not files:
-            raise DataMissing(f"{self.path}/test has no images ({self.path}/test/<class>/*.png); accuracy needs some")
-        return Images(np.stack([self._read(file) for file in files]), self._labels("test"))
+        self._tree.require_test(self.path)
+        return Images(np.stack([self._read(file) for file in self._tree.files["test"]]), self._labels("test"))
 
     def test(self) -> Images:
         return self._test
@@ -111,58 +111,20 @@ class Folder(Dataset):
 
     def _open(self, file: Path) -> "PilImage":
         """An image of the tree in RGB; raises DataCorrupt that names the file."""
-        from PIL import Image
-
         _ = self._content  # the hash of each file, which the bytes are held against
-        content = self._contents.read(file)
-        try:
-            with Image.open(io.BytesIO(content)) as image:
-                return image.convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for broken PNG chunks
-            raise DataCorrupt(f"{file} is not a readable image ({error})") from error
+        rgb, self._uncovered[file] = open_rgb(self._contents.read(file), file)
+        return rgb
 
+    def remarks(self) -> list[str]:
+        train, test = ({self._contents.sha256(file): file for file in files} for files in self._tree.files.values())
+        found = {
+            "partly transparent: the colours stored under it are what is learned": self._uncovered_files(),
+            "in test and, with the same bytes, in train": [test[content] for content in test if content in train],
+        }
+        told = [f"{len(files)} images are {what} ({files[0]})" for what, files in found.items() if files]
+        if others := self._tree.others:
+            told.append(f"not read: {count_kinds(others)} ({others[0]})")
+        return told
 
-class _Tree(NamedTuple):
-    """The names of the classes, ascending, and the files of each split by class and name."""
-
-    classes: list[str]
-    files: dict[str, list[Path]]
-
-
-def _read_tree(path: Path) -> _Tree:
-    train = path / "train"
-    if not train.is_dir():
-        raise DataMissing(f"folder:{path} needs {path}/train/<class>/*.png and {path}/test/<class>/*.png")
-    classes = [entry.name for entry in _entries(train) if _is_folder(entry)]
-    if not classes:
-        raise DataMissing(f"{train} has no class folders with images in them")
-    files = {split: _images(path / split) for split in ("train", "test")}
-    if empty := set(classes) - {file.parent.name for file in files["train"]}:
-        raise DataMissing(f"{train} has classes without images: {', '.join(sorted(empty))}")
-    if strange := {file.parent.name for file in files["test"]} - set(classes):
-        raise DataCorrupt(f"{path}/test has classes that train has not: {', '.join(sorted(strange))}")
-    return _Tree(classes, files)
-
-
-def _images(split: Path) -> list[Path]:
-    """The images of a split's classes; none where there is no such split."""
-    if not split.exists():
-        return []
-    files = [file for entry in _entries(split) if _is_folder(entry) for file in _entries(Path(entry.path))]
-    return [Path(file.path) for file in files if Path(file.name).suffix.lower() in _SUFFIXES and not _is_folder(file)]
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError as error:  # a link that leads to itself, or into what may not be looked at
-        raise DataMissing(f"{entry.path} cannot be followed ({error.strerror})") from error
-
-
-def _entries(folder: Path) -> list[os.DirEntry]:
-    """What is in a folder and not hidden, by name; raises DataMissing where it may not be looked into."""
-    try:
-        with os.scandir(folder) as found:
-            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataMissing(f"{folder} cannot be searched ({error.strerror})") from error
+    def _uncovered_files(self) -> list[Path]:
+        return [file for files in self._tree.files.values() for file in files if self._uncovered.get(file)]

@@ -58,3 +58,6 @@ class StoredDataset(Dataset):
 
     def test(self) -> Images:
         return self._test
+
+    def remarks(self) -> list[str]:
+        return self._source.remarks()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pydantic_core
 from pydantic_core import from_json, to_json
 
+from datasets.paths import own_folder
 from results.files import write_atomically
 from results.walk import Folder
 
@@ -50,14 +51,15 @@ def remember_bytes(place: Path, maker: str, body: bytes) -> None:
             draft.unlink()
 
 
-def caches() -> Path:
-    """The folder for what can be computed again, of this user."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hydrabench")
+def caches() -> Path | None:
+    """The folder for what can be computed again, of this user; None for a user without a home folder."""
+    return own_folder("XDG_CACHE_HOME", ".cache")
 
 
 def _places(store: Path) -> Iterator[Path]:
     yield store / REMEMBERED
-    yield caches() / f"index-{hashlib.sha256(os.fsencode(store)).hexdigest()[:16]}.json"
+    if folder := caches():
+        yield folder / f"index-{hashlib.sha256(os.fsencode(store)).hexdigest()[:16]}.json"
 
 
 def _head(maker: str, body: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """Profiles: where jobs go and what each gets, from slurm/profiles/*.yaml or a person's own config folder."""
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from benchmark.config import Config, load_named
+from datasets.paths import own_folder
 
 PROFILES = Path(__file__).parent / "profiles"
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
@@ -101,9 +101,10 @@ class Profile(Config):
 
 def load_profile(name: str) -> Profile:
     """The profile `name`, a person's own before the suite's; raises BadInput with near names, or file and line."""
-    return load_named("profile", name, Profile, PROFILES, own_profiles())
+    return load_named("profile", name, Profile, *filter(None, (PROFILES, own_profiles())))
 
 
-def own_profiles() -> Path:
-    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, usually ~/.config/..."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "hydrabench" / "profiles"
+def own_profiles() -> Path | None:
+    """Where a person keeps profiles: $XDG_CONFIG_HOME/hydrabench/profiles, or below ~/.config; None without a home."""
+    folder = own_folder("XDG_CONFIG_HOME", ".config")
+    return folder / "profiles" if folder else None

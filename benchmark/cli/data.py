@@ -62,6 +62,8 @@ def verify(dataset: tuple[str, ...]) -> None:
     for name in dataset:
         get_dataset(name).check()
         note(f"{name}: {len(get_dataset(name).test().labels)} test images, all readable")
+        for remark in get_dataset(name).remarks():
+            note(f"{name}: {remark}")
 
 
 @data.command()

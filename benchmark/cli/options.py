@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from benchmark.selection import Selection
+from datasets.paths import given_path
 from datasets.registry import BadInput, split_outside
 from results.files import DEFAULT_STORE
 from results.stores import Stores
@@ -20,7 +21,15 @@ Option = Callable[[Any], Any]
 FORMATS = click.Choice(["text", "json"])
 _MANY = 10_000  # integers of one range: more would be no sweep but a slip
 
-FILE = click.Path(path_type=Path)
+
+class PathOf(click.Path):
+    """A path; `~` in it is a home folder's, wherever a shell left it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
+        return Path(os.fsdecode(super().convert(given_path(value), param, context)))
+
+
+FILE = PathOf(path_type=Path)
 
 
 class Names(click.ParamType):

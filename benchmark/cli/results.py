@@ -11,6 +11,7 @@ import click
 from benchmark.cli.notes import note, note_left_out, note_written, put
 from benchmark.cli.options import (
     FORMATS,
+    PathOf,
     output_option,
     selection_options,
     selection_options_but_methods,
@@ -228,7 +229,7 @@ def export_(
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=PathOf(path_type=Path, exists=True, file_okay=False))
 @store_option
 def import_(folder: Path, store: Path) -> None:
     """Copy the records of another store, FOLDER, into this one.

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 import click
 import pytest
@@ -113,9 +113,9 @@ class Draw:
 
     def command(self) -> list[str]:
         """A verb with some of its parameters, mostly known ones with values that are good, odd or nothing."""
-        words, verb = self._verb(), cli
+        words, verb = self._verb(), cast(Any, cli)
         for word in words:
-            verb = verb.commands[word]  # type: ignore[attr-defined]
+            verb = verb.commands[word]
         arguments = [words_ for parameter in verb.params for words_ in self._parameter(parameter)]
         if self.rng.random() < 0.1:
             arguments.insert(self.rng.randrange(len(arguments) + 1), self._odd())

@@ -22,8 +22,8 @@ def file(tmp_path: Path) -> Path:
 def reads(monkeypatch) -> list[Path]:
     """The files that were read since, in their order."""
     seen: list[Path] = []
-    read = contents._read
-    monkeypatch.setattr(contents, "_read", lambda path: seen.append(path) or read(path))
+    read = contents.read_regular
+    monkeypatch.setattr(contents, "read_regular", lambda path: seen.append(path) or read(path))
     return seen
 
 

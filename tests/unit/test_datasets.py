@@ -267,14 +267,15 @@ def use_train(dataset: Cifar10) -> object:
 @pytest.mark.parametrize(("file", "use"), [("test_1.webp", use_test), ("train_10.webp", use_train)])
 def test_a_broken_sheet_is_named(file: str, use: Callable, harm: Callable, small: Path):
     harm(small / file)
-    with pytest.raises(DataCorrupt, match=f"{small / file} cannot be decoded"):
+    with pytest.raises(DataCorrupt, match=f"{small / file} is not a readable image .*; copy it again"):
         use(Cifar10())
 
 
 @pytest.mark.parametrize(("file", "use"), [("test_1.webp", use_test), ("train_3.webp", use_train)])
 def test_a_missing_sheet_is_noticed(file, use, small):
     (small / file).unlink()
-    with pytest.raises(DataMissing, match=rf"{small} holds \d+ {file.split('_')[0]} images, its meta.json says"):
+    split = file.split("_")[0]
+    with pytest.raises(DataMissing, match=rf"{small} (holds \d+ {split} images, its meta.json says|lacks {file};)"):
         use(Cifar10())
 
 

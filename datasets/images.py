@@ -1,0 +1,83 @@
+"""The one place that opens image files which a person gave: what comes out is uint8 RGB, or an error with the name."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from datasets.base import DataCorrupt
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF 6.0, section 8
+_PNG_16_BIT_GREY = b"\x10\x00"  # bit depth and colour type, at 24 in a PNG
+
+
+class Picture(NamedTuple):
+    """An image in 8-bit RGB, and whether colours of it were stored under transparency, where nobody saw them."""
+
+    rgb: "PilImage"
+    uncovers: bool
+
+
+def open_rgb(content: bytes, file: Path) -> Picture:
+    """The image that `content`, the bytes of `file`, holds; of several frames the first.
+
+    Grey of 9 to 16 bits is scaled to 8: the high bits stay. Transparency is left off: the colours that were stored
+    under it stand. Raises DataCorrupt, with the file's name, for what is no image, has more than 179 million
+    pixels, or cannot be brought to RGB without a guess: 32-bit and floating-point pixels, CMYK with a profile.
+    """
+    from PIL import Image
+
+    try:
+        # warnings tell of odd metadata: nothing that a person could act on
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            return Picture(_to_rgb(image), _hides_colours(image))
+    except Image.DecompressionBombError as error:
+        raise DataCorrupt(f"{file} is too large an image to be read ({error}): make it smaller") from error
+    except _Unscalable as error:
+        raise DataCorrupt(f"{file} has {error}: convert it to 8-bit RGB") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise what they stumble on: SyntaxError, struct.error, KeyError, ...
+        raise DataCorrupt(f"{file} is not a readable image ({error})") from error
+
+
+def is_16_bit_grey(content: bytes) -> bool:
+    """Whether these are the bytes of a PNG of 16-bit grey, which came out white before it was scaled."""
+    return content.startswith(b"\x89PNG\r\n\x1a\n") and content[24:26] == _PNG_16_BIT_GREY
+
+
+class _Unscalable(ValueError):
+    """Pixels whose black and white nobody knows, or whose colours need a profile; the message says which."""
+
+
+def _to_rgb(image: "PilImage") -> "PilImage":
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I" in Pillow before 11.3
+        return _from_16_bits(image)
+    if image.mode in ("I", "F"):
+        raise _Unscalable("32-bit pixels" if image.mode == "I" else "floating-point pixels")
+    if image.mode == "CMYK" and image.info.get("icc_profile"):
+        raise _Unscalable("CMYK colours with a profile of their own")
+    return image.convert("RGB")
+
+
+def _from_16_bits(image: "PilImage") -> "PilImage":
+    from PIL import Image
+
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        raise _Unscalable("16-bit pixels of which 0 is white")
+    bits = tags.get(_BITS_PER_SAMPLE, (16,))[0]
+    grey = np.asarray(image).astype(np.int64) >> (bits - 8)
+    return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _hides_colours(image: "PilImage") -> bool:
+    if not image.has_transparency_data:
+        return False
+    return bool((np.asarray(image.convert("RGBA").getchannel("A")) < 255).any())

@@ -1,0 +1,26 @@
+"""Paths as people write them, and the folders that a person has on a machine."""
+
+import os
+from pathlib import Path
+
+from datasets.registry import BadInput
+
+
+def given_path(text: str | Path) -> Path:
+    """A path that a person gave, `~` replaced by the home folder: shells leave it as it is in `--results=~/mine`.
+
+    Raises BadInput where nobody knows that home folder, as in a container whose user has no name.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise BadInput(f"{text}: the home folder that ~ stands for is not known here; write the whole path") from error
+
+
+def own_folder(variable: str, usual: str) -> Path | None:
+    """HydraBench's part of a folder of this user's, `variable` of the XDG base directories or ~/`usual`.
+
+    None where there is no home folder, and, as the specification has it, where the variable has no absolute path.
+    """
+    folder = Path(os.path.expanduser(os.environ.get(variable) or f"~/{usual}"))
+    return folder / "hydrabench" if folder.is_absolute() else None
