@@ -1,7 +1,6 @@
 """The layouts in which image sets lie under the data root: `data prepare`'s arrays, or WebP tile sheets."""
 
 import json
-import os
 import zipfile
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from datasets.base import DataCorrupt, DataMissing, Images
+from datasets.files import draft_of, write_atomically
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)  # what reading a bad file raises
 
@@ -66,21 +66,10 @@ class Arrays:
 
 def write_arrays(folder: Path, classes: list[str], **arrays: np.ndarray) -> None:
     """Writes the layout that Arrays reads; classes.json last, so its presence means that all is there."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
-        _write(folder / f"{name}.npy", array)
-    temporary = folder / f"classes.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(classes))
-    os.replace(temporary, folder / "classes.json")
-
-
-def _write(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        with draft_of(folder / f"{name}.npy") as draft, draft.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+    write_atomically(folder / "classes.json", json.dumps(classes).encode())
 
 
 class Sheets:

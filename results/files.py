@@ -1,11 +1,11 @@
 """A store is a folder of run folders; files in it are written whole or not at all."""
 
 import json
-import os
-import uuid
 from pathlib import Path
 
 from datasets.base import CHECKOUT
+from datasets.files import Verify as Verify
+from datasets.files import write_atomically as write_atomically
 
 MEASURED = CHECKOUT / "results" / "measured"
 DEFAULT_STORE = CHECKOUT / "results" / "records"
@@ -15,31 +15,8 @@ TEMPORARY = f".*.{'[0-9a-f]' * 32}"  # what write_atomically writes before it re
 PROGRESS, LOG = "progress.json", "run.log"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name, synced, then renamed: readers see the old one or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(path: Path, value: object) -> None:
-    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+def write_json(path: Path, value: object, verify: Verify | None = None) -> None:
+    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), verify)
 
 
 def read_json(path: Path) -> dict | None:

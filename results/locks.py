@@ -12,6 +12,8 @@ from typing import Self
 
 import psutil
 
+from datasets.files import make_folder
+
 STALE_SECONDS = 300.0
 _BEAT_SECONDS = 20.0
 _BOOT_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
@@ -41,7 +43,7 @@ class Lock:
 
     def __enter__(self) -> Self:
         """Takes the lock; raises LockHeld where a living process has it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         while not self._create():
             holder = read_holder(self.path)
             if holder is not None and not self._take_away(holder):
