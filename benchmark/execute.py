@@ -19,6 +19,7 @@ from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.subset import find_subset, subset_hash
+from results.files import WEIGHTS
 from results.records import Metrics, Record, write_record
 
 
@@ -83,7 +84,7 @@ class _Execution:
             from safetensors.torch import save
 
             weights = {name: value.contiguous() for name, value in training.network.state_dict().items()}
-            self.at.write("weights.safetensors", save(weights))
+            self.at.write(WEIGHTS, save(weights))
         self.at.write_history(training.history)
         write_record(self.at.folder, record, self.at.lock.verify)
 

@@ -1,20 +1,17 @@
 """A run is a value, and so is the building of an artifact: what it is, its key, its path."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmark.places import artifact_folder, method_folder, run_folder
 from benchmark.protocol import Protocol
 from benchmark.teacher import artifacts_of
 from datasets.base import Dataset
 from methods.artifacts import Artifact
 from methods.base import Method
-from methods.registry import format_method
 from results.records import key_of, slot_of
-
-_LONGEST_NAME = 80  # characters of a folder; the key tells apart what is cut
 
 
 class Planned:
@@ -96,8 +93,8 @@ class Run(Planned):
     @cached_property
     def path(self) -> Path:
         """The run's folder inside a store: readable, ending in the key."""
-        folder = f"seed{self.seed}-{self.key}"
-        return Path(self.dataset.name, f"n{self.samples_per_class}", _method_folder(self.method), folder)
+        method = method_folder(self.method)
+        return run_folder(self.dataset.name, self.samples_per_class, method, self.seed, self.key)
 
     def __str__(self) -> str:
         return f"{self.dataset.text} {self.samples_per_class}/class {self.row} seed {self.seed} [{self.key}]"
@@ -138,10 +135,8 @@ class Build(Planned):
     @cached_property
     def path(self) -> Path:
         """The artifact's folder inside a store: readable, ending in the key."""
-        source = _folder(self.dataset.training_source)[:_LONGEST_NAME]
-        return Path(
-            "artifacts", self.artifact.recipe.name, source, f"n{self.samples_per_class}", f"seed{self.seed}-{self.key}"
-        )
+        source, size = self.dataset.training_source, self.samples_per_class
+        return artifact_folder(self.artifact.recipe.name, source, size, self.seed, self.key)
 
     def __str__(self) -> str:
         source = self.dataset.training_source
@@ -153,16 +148,3 @@ def with_needs(jobs: Iterable[Build]) -> Iterator[Build]:
     for job in jobs:
         yield from with_needs(job.artifacts)
         yield job
-
-
-def _method_folder(method: Method) -> str:
-    """A method's text as a folder's name; where parameters are cut off, an augmentation behind it is not."""
-    text = _folder(format_method(method))
-    if len(text) <= _LONGEST_NAME:
-        return text
-    first = method.name.partition("+")[0]
-    return (method.name + text.removeprefix(first))[:_LONGEST_NAME]
-
-
-def _folder(text: str) -> str:
-    return re.sub(r"[^a-z0-9.=+-]+", "_", text.lower()).strip("_")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.base import DataCorrupt, DataMissing
+from datasets.files import make_folder, settle
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Archive:
             partial = root / f"{self.filename}.part"  # the final name only ever holds a whole download
             try:
                 self._download(partial)
-                partial.replace(path)
+                settle(partial, path)
             finally:
                 partial.unlink(missing_ok=True)
         self._require_md5(path, f"{path} is not the official file; delete it and try again")
@@ -49,6 +50,7 @@ class Archive:
         from torchvision.datasets.utils import download_url
 
         partial.unlink(missing_ok=True)  # torchvision would take a left-over one for the whole file
+        make_folder(partial.parent)
         try:
             download_url(self.url, str(partial.parent), filename=partial.name)
         except (OSError, HTTPException, RuntimeError) as error:

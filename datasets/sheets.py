@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from datasets.base import DataCorrupt, DataMissing, Images
 from datasets.contents import read_regular, require_regular
+from datasets.files import draft_of, write_atomically
 from datasets.images import open_rgb
 
 # what reading a bad file raises; RuntimeError: encrypted or of an unknown compression
@@ -83,21 +83,10 @@ class Arrays:
 
 def write_arrays(folder: Path, classes: list[str], **arrays: np.ndarray) -> None:
     """Writes the layout that Arrays reads; classes.json last, so its presence means that all is there."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
-        _write(folder / f"{name}.npy", array)
-    temporary = folder / f"classes.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(classes))
-    os.replace(temporary, folder / "classes.json")
-
-
-def _write(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        with draft_of(folder / f"{name}.npy") as draft, draft.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+    write_atomically(folder / "classes.json", json.dumps(classes).encode())
 
 
 class _Meta(BaseModel):

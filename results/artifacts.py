@@ -11,7 +11,7 @@ from results.files import Verify, write_json
 from results.records import Environment, Finite, Keyed, RecordError, read_checked, read_content
 
 ARTIFACT, TENSORS, SAMPLES = "artifact.json", "artifact.safetensors", "samples.png"
-_LARGEST_TENSORS = 2**34  # bytes; a generator at the papers' width has 2**26
+LARGEST_TENSORS = 2**34  # bytes; a generator at the papers' width has 2**26
 
 
 class ArtifactRecord(Keyed):
@@ -54,7 +54,7 @@ def read_tensors(folder: Path) -> bytes:
     """The safetensors file of a built artifact; raises RecordError unless it is the one that was recorded,
     Unreadable where it may be."""
     record = read_artifact(folder / ARTIFACT)
-    content = read_content(folder / TENSORS, _LARGEST_TENSORS)
+    content = read_content(folder / TENSORS, LARGEST_TENSORS)
     if hashlib.sha256(content).hexdigest() != record.tensors_sha256:
         raise RecordError(f"{folder / TENSORS} is not the file that its record describes")
     return content

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import psutil
 
+from datasets.files import make_folder
 from results.records import RecordError, read_content
 
 STALE_SECONDS = 300.0
@@ -55,7 +56,7 @@ class Lock:
 
     def __enter__(self) -> Self:
         """Takes the lock; raises LockHeld where a living process has it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         while not self._create():
             holder = read_holder(self.path)
             if holder is not None and not self._take_away(holder):

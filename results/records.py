@@ -179,7 +179,11 @@ def read_record(path: Path | str) -> Record:
 
 def read_checked(path: Path | str, model: type[R]) -> R:
     """A record of some kind; raises RecordError for anything but a whole one of this version, under its key."""
-    content = read_content(path, LARGEST)
+    return check(read_content(path, LARGEST), os.path.basename(os.path.dirname(path)), model)
+
+
+def check(content: bytes, folder: str, model: type[R]) -> R:
+    """The record that a file's content is, in a folder of that name; raises as `read_checked` does."""
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError as error:
@@ -187,7 +191,7 @@ def read_checked(path: Path | str, model: type[R]) -> R:
     if not isinstance(value, dict) or type(value.get("schema")) is not int or value["schema"] != SCHEMA:
         found = value.get("schema") if isinstance(value, dict) else None
         raise RecordError(f"schema version {found!r:.20}, this program reads {SCHEMA}")
-    return _validated(value, os.path.basename(os.path.dirname(path)), model)
+    return _validated(value, folder, model)
 
 
 def read_content(path: Path | str, largest: int) -> bytes:

@@ -5,6 +5,7 @@ They train nothing, and most import no torch.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,9 @@ from benchmark.cli.options import (
 from benchmark.selection import Selection, study_names
 from datasets.registry import BadInput
 from results.stores import Stores
+
+if TYPE_CHECKING:
+    from benchmark.imports import Import
 
 TABLE_FORMATS = click.Choice(["text", "markdown", "latex", "csv", "json"])
 EXPORTS = ("csv", "parquet", "json")
@@ -234,17 +238,26 @@ def export_(
 def import_(folder: Path, store: Path) -> None:
     """Copy the records of another store, FOLDER, into this one.
 
-    Says which are there already or disagree. Exit status 1 where records disagree or cannot be trusted; they are left
-    as they are, on both sides.
+    With what is beside them, and the artifacts that its runs share. Says which are there already or disagree. Exit
+    status 1 where records disagree or cannot be trusted; they are left as they are, on both sides.
     """
-    from results.exchange import import_records
+    from benchmark.imports import Import, import_artifacts, import_records
 
-    done = import_records(folder.resolve(), store)
-    note_left_out(done.problems)
-    for conflict in done.conflicts:
-        note(f"conflict, not imported: {conflict}")
-    note(f"{len(done.copied)} imported, {len(done.same)} were here already, {len(done.conflicts)} conflicts")
-    sys.exit(1 if done.conflicts or done.problems else 0)
+    runs, artifacts = import_records(folder.resolve(), store), import_artifacts(folder.resolve(), store)
+    for done in (runs, artifacts):
+        note_left_out(done.problems)
+        for conflict in done.conflicts:
+            note(f"conflict, not imported: {conflict}")
+    note(_counts(runs))
+    if artifacts != Import():
+        note(f"artifacts: {_counts(artifacts)}")
+    if artifacts.bare:
+        note(f"{artifacts.bare} artifacts have a record and no tensors: nothing could use them, not imported")
+    sys.exit(1 if any(done.conflicts or done.problems for done in (runs, artifacts)) else 0)
+
+
+def _counts(done: "Import") -> str:
+    return f"{len(done.copied)} imported, {len(done.same)} were here already, {len(done.conflicts)} conflicts"
 
 
 def _format_of(output: Path | None) -> str:

@@ -1,0 +1,153 @@
+"""Another store's records into this one: each to its own place, under its lock, and there for good."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmark.places import place_of_artifact, place_of_run
+from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
+from results.escape import one_line
+from results.files import FAILURE, HISTORY, RECORD, WEIGHTS, write_atomically
+from results.index import load_records
+from results.locks import Lock, LockHeld, LockLost
+from results.records import LARGEST, Keyed, Record, RecordError, Unreadable, check, read_content
+
+_LARGEST_HISTORY = 2**26  # bytes; a history has a few hundred lines
+_LARGEST_PICTURE = 2**28
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # after which the next record would fare no better
+
+
+@dataclass
+class Import:
+    """What an import did, in lines for people. copied: new records; same: there already, the same result; conflicts:
+    there already with another result, left as they were; problems: what could not be taken, and why; bare: how many
+    artifacts have no tensors, so that nothing can use them."""
+
+    copied: list[Path] = field(default_factory=list)
+    same: list[Path] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    bare: int = 0
+
+    def report(self, problem: object) -> None:
+        self.problems.append(one_line(str(problem)))
+
+
+class _Kind(NamedTuple):
+    """A kind of record. receipt: its file; beside: other files of its folder and the most bytes that each has."""
+
+    receipt: str
+    model: type[Keyed]
+    beside: dict[str, int]
+    place: Callable[[Any, Path], Path]
+    difference: Callable[[Any, Any], str]
+
+
+def import_records(source: Path, store: Path) -> Import:
+    """Copies the records of another store's runs, with what is beside them, to where these runs would write them.
+
+    Nothing in `store` is ever replaced: a key that both have with different results is a conflict to be settled by a
+    person, and so is one that the source itself has twice (which load_records reports).
+    """
+    theirs, ours = load_records([source]), load_records([store])
+    done = Import(problems=[*theirs.problems, *ours.problems])
+    places = {key: entry.path for key, entry in ours.by_key.items()}
+    _take_all(_RUN, (entry.path.parent for entry in theirs), store, done, places)
+    return done
+
+
+def import_artifacts(source: Path, store: Path) -> Import:
+    """Copies what another store's runs share, as `import_records` does its runs; what has no tensors is counted."""
+    done = Import()
+    whole = []
+    for folder, below, names in os.walk(source):
+        below.sort()
+        if ARTIFACT in names and os.path.lexists(Path(folder, TENSORS)):
+            whole.append(Path(folder))
+        elif ARTIFACT in names:
+            done.bare += 1
+    _take_all(_ARTIFACT, iter(whole), store, done, {})
+    return done
+
+
+def _take_all(kind: _Kind, folders: Iterator[Path], store: Path, done: Import, places: dict[str, Path]) -> None:
+    """places: where records of `store` lie, by key, whether or not that is where they belong."""
+    for folder in folders:
+        try:
+            _take(kind, folder, store, done, places)
+        except (RecordError, LockHeld, LockLost) as error:
+            done.report(f"{folder / kind.receipt}: {error}")
+        except OSError as error:
+            if error.errno in _DISK:
+                return done.report(f"stopped at {folder / kind.receipt}: {error}")
+            done.report(f"{folder / kind.receipt}: {error}")
+
+
+def _take(kind: _Kind, folder: Path, store: Path, done: Import, places: dict[str, Path]) -> None:
+    content = read_content(folder / kind.receipt, LARGEST)
+    record = check(content, folder.name, kind.model)
+    target = store / kind.place(record, folder)
+    if record.key in places:
+        return _compare(kind, places[record.key], folder / kind.receipt, record, done)
+    with Lock(target) as lock:
+        if os.path.lexists(target / kind.receipt):
+            return _compare(kind, target / kind.receipt, folder / kind.receipt, record, done)
+        for name, largest in kind.beside.items():
+            _copy_beside(folder / name, target / name, largest, lock, done)
+        write_atomically(target / kind.receipt, content, lock.verify)
+        (target / FAILURE).unlink(missing_ok=True)
+    done.copied.append(target / kind.receipt)
+
+
+def _compare(kind: _Kind, mine: Path, theirs: Path, record: Keyed, done: Import) -> None:
+    try:
+        here = check(read_content(mine, LARGEST), mine.parent.name, kind.model)
+    except RecordError as error:
+        done.conflicts.append(
+            one_line(f"{mine} is there and cannot be read ({error}): {theirs} was not copied over it")
+        )
+        return
+    if difference := kind.difference(here, record):
+        done.conflicts.append(one_line(f"key {record.key}: {difference}: {mine} and {theirs}"))
+    else:
+        done.same.append(theirs)
+
+
+def _copy_beside(source: Path, target: Path, largest: int, lock: Lock, done: Import) -> None:
+    """Copies what is a regular file of its kind; raises Unreadable where it may be one and cannot be read just now."""
+    if not os.path.lexists(source):
+        return
+    try:
+        content = read_tensors(source.parent) if source.name == TENSORS else read_content(source, largest)
+    except Unreadable:
+        raise
+    except RecordError as error:
+        if source.name == TENSORS:
+            raise
+        return done.report(f"{source}: {error}")
+    write_atomically(target, content, lock.verify)
+
+
+def _differing_runs(mine: Record, theirs: Record) -> str:
+    """What differs most: the accuracies, or else that they agree and something else does not; "" for one result."""
+    if mine == theirs:
+        return ""
+    same = " (the same accuracy, made twice)" if mine.metrics.top1 == theirs.metrics.top1 else ""
+    return f"top-1 {mine.metrics.top1:.2f} here, {theirs.metrics.top1:.2f} there{same}"
+
+
+def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
+    return "" if mine.tensors_sha256 == theirs.tensors_sha256 else "an artifact with other tensors here and there"
+
+
+_RUN = _Kind(RECORD, Record, {HISTORY: _LARGEST_HISTORY, WEIGHTS: LARGEST_TENSORS}, place_of_run, _differing_runs)
+_ARTIFACT = _Kind(
+    ARTIFACT,
+    ArtifactRecord,
+    {HISTORY: _LARGEST_HISTORY, SAMPLES: _LARGEST_PICTURE, TENSORS: LARGEST_TENSORS},
+    lambda record, found: place_of_artifact(record),
+    _differing_tensors,
+)

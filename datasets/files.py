@@ -1,0 +1,68 @@
+"""Files that outlast a power cut: written under another name, synced, renamed, and their folder synced.
+
+A rename alone promises nothing: after a cut the new name may lead to an empty file, or not be there.
+"""
+
+import errno
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # raised without a name where content is written
+
+Verify = Callable[[], None]
+"""Raises where its caller may write no more; a lock's `verify` is one."""
+
+
+def write_atomically(path: Path, content: bytes, verify: Verify | None = None) -> None:
+    """Writes a file whole: readers see the old one or the new one, and after a power cut one of the two.
+
+    verify: called between draft and rename. Who takes a lock over sweeps drafts up before it looks at what is there,
+    so that what lost the lock replaces nothing even when it was stopped after its last look.
+    """
+    with draft_of(path, verify) as draft:
+        draft.write_bytes(content)
+
+
+@contextmanager
+def draft_of(path: Path, verify: Verify | None = None) -> Iterator[Path]:
+    """A name beside `path` to write to: it takes the place of `path` where the block ends well, else it is removed."""
+    make_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield draft
+        settle(draft, path, verify)
+    except OSError as error:
+        if error.filename == str(draft) or error.errno in _FULL:  # people know the file by its own name
+            error.filename = str(path)
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def settle(draft: Path, path: Path, verify: Verify | None = None) -> None:
+    """Gives a written file its name in the same folder, for good; verify: as in `write_atomically`."""
+    _sync(draft)
+    if verify:
+        verify()
+    os.replace(draft, path)
+    _sync(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it that are not there; a new one is synced into the one above it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        with suppress(PermissionError):  # a folder that may be written to and not looked into cannot be synced
+            _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
