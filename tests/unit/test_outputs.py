@@ -114,7 +114,8 @@ def test_a_parent_that_cannot_be_written_is_refused_before_the_training(verb, tm
 
 
 def test_a_recipe_without_a_picture_is_said_to_have_none(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.augment.ensure_built", lambda *_: None)
+    monkeypatch.setattr("benchmark.augment.ensure_built", lambda *_: subject().builds)
+    monkeypatch.setattr("benchmark.augment._task", lambda *_: None)
     monkeypatch.setattr("benchmark.augment.draw_samples", lambda *_: False)
-    with pytest.raises(BadInput, match="has no picture"):
+    with pytest.raises(BadInput, match="there is no picture of a"):
         make_samples(subject(), tmp_path / "store", tmp_path / "a.png", None)
