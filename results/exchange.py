@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.escape import escape_spreadsheet
 from results.files import HISTORY, RECORD
 from results.index import Entry, Records, load_records
 from results.outline import Outline
@@ -38,7 +39,7 @@ def export(entries: Iterable[Entry], form: str, problems: list[str]) -> bytes:
         return json.dumps([record.model_dump(by_alias=True) for _, record in records], indent=1).encode() + b"\n"
     frame = _frame(records)
     if form == "csv":
-        return frame.to_csv(index=False).encode()
+        return frame.map(escape_spreadsheet).to_csv(index=False).encode()
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()
