@@ -10,7 +10,7 @@ from yaml.constructor import ConstructorError
 
 from datasets.registry import BadInput, canonical, named_files, unknown
 from results.escape import one_line
-from results.records import RecordError, read_content
+from results.reader import RecordError, read_content
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -13,7 +13,8 @@ from results.escape import one_line
 from results.files import FAILURE, HISTORY, RECORD, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
-from results.records import LARGEST, Keyed, Record, RecordError, Unreadable, check, read_content
+from results.reader import RecordError, Unreadable, read_content
+from results.records import LARGEST, Keyed, Record, check
 
 _LARGEST_HISTORY = 2**26  # bytes; a history has a few hundred lines
 _LARGEST_PICTURE = 2**28

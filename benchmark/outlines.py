@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from benchmark.checkout import code_version
-from benchmark.selection import Selection
+from benchmark.selection import Selection, preset_names
 from datasets.base import tell_apart
 from results.cache import caches, recall_bytes, remember_bytes
 from results.escape import one_line
@@ -95,11 +95,17 @@ def _elsewhere(own: Outline, records: Records) -> Iterator[Selection]:
     """The other presets and stand-in datasets that records were made with."""
     places = {cell.dataset for cell in own.cells}
     made = {(entry.preset, entry.dataset) for entry in records}
-    for preset in sorted({preset for preset, _ in made}):
+    for preset in sorted({preset for preset, _ in made}.intersection(preset_names())):
         datasets = sorted(name for at, name in made if at == preset and _stands_for(name) in places)
         others = tuple(name for name in datasets if preset != own.preset or name not in places)
         if others:
             yield Selection(preset=preset, datasets=others)
+
+
+def of_unknown_presets(records: Records) -> list[str]:
+    """The records whose preset this checkout does not have: what is shown preset by preset leaves them out."""
+    known = set(preset_names())
+    return [f"{entry.path}: there is no preset '{entry.preset}'" for entry in records if entry.preset not in known]
 
 
 def _stands_for(dataset: str) -> str:

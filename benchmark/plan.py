@@ -1,5 +1,6 @@
 """What of a grid is done, failed, running, missing, stale or unavailable, and what the rest will cost."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,8 @@ from benchmark.outlines import PlanSummary
 from benchmark.run import Build, Run, with_needs
 from benchmark.study import Grid
 from results.artifacts import ARTIFACT
-from results.files import FAILURE, RECORD
 from results.index import Records
-from results.locks import is_running
+from results.states import open_state
 from results.stores import Stores
 
 STATES = ("done", "failed", "running", "missing", "stale", "unavailable")
@@ -79,7 +79,8 @@ class Plan:
 
 
 def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Plan:
-    """Sorts the grid's runs by state; records: what the stores hold, where it has been read already."""
+    """Sorts the grid's runs by state; records: what the stores hold, where it has been read already; its problems get
+    what else is left out."""
     records = records or stores.records()
     states: dict[str, list[Run]] = {state: [] for state in STATES}
     for run in grid.runs():
@@ -87,9 +88,9 @@ def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Pla
     unavailable = sum(len(grid.seeds) for cell in grid.cells if not cell.available)
     own = str(stores.own.resolve())
     measured = sum(records.by_key[run.key].store != own for run in states["done"])
-    plan = Plan(grid, states, unavailable, measured, records, Costs(records, stores.artifacts()))
+    plan = Plan(grid, states, unavailable, measured, records, Costs(records, stores.artifacts(records.problems)))
     for job in _unique_builds(run for state in STATES[1:] for run in states[state]):
-        plan.builds[_build_state(job, stores.own)].append(job)
+        plan.builds[_build_state(job, stores.own, records.problems)].append(job)
     plan.stale = [str(old.path) for run in states["stale"] for old in records.by_slot[run.slot]]
     return plan
 
@@ -97,11 +98,8 @@ def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Pla
 def _state(run: Run, records: Records, store: Path) -> str:
     if run.key in records.by_key:
         return "done"
-    folder = store / run.path
-    if is_running(folder):
-        return "running"
-    if (folder / FAILURE).exists() and not (folder / RECORD).exists():
-        return "failed"
+    if state := open_state(store / run.path, records.problems):
+        return state
     return "stale" if records.by_slot and run.slot in records.by_slot else "missing"
 
 
@@ -110,10 +108,7 @@ def _unique_builds(runs: Iterable[Run]) -> Iterator[Build]:
     return iter({job.key: job for run in runs for job in with_needs(run.artifacts)}.values())
 
 
-def _build_state(job: Build, store: Path) -> str:
-    folder = store / job.path
-    if is_running(folder):
-        return "running"
-    if (folder / ARTIFACT).exists():
-        return "done"
-    return "failed" if (folder / FAILURE).exists() else "missing"
+def _build_state(job: Build, store: Path, problems: list[str]) -> str:
+    if state := open_state(store / job.path, problems, ARTIFACT):
+        return state
+    return "done" if os.path.exists(store / job.path / ARTIFACT) else "missing"

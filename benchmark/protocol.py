@@ -3,19 +3,18 @@
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, Field, ValidationError
 
 from benchmark.config import Config, load_named
+from benchmark.selection import PRESETS
 from datasets.base import Dataset, named_datasets, registry
-from datasets.registry import BadInput, named_files, unknown
+from datasets.registry import BadInput, unknown
 from methods.base import Method
 from methods.epochs import Epochs
 from methods.identity import AsBefore, hashed_fields
 
-PRESETS = Path(__file__).parent / "presets"
 _LARGE = 64  # pixels; wider images get the preset's `large` protocol
 
 Positive = Annotated[int, Field(ge=1)]
@@ -95,10 +94,6 @@ class Preset(Config):
 def load_preset(name: str) -> Preset:
     """The preset `name`; raises BadInput for an unknown name or a malformed file."""
     return load_named("preset", name, Preset, PRESETS)
-
-
-def preset_names() -> list[str]:
-    return sorted(named_files(PRESETS))
 
 
 def resolve_protocol(preset: str, dataset: Dataset, changes: dict[str, object]) -> Protocol:

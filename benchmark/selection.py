@@ -5,11 +5,15 @@ from pathlib import Path
 
 from datasets.registry import named_files
 
-STUDIES = Path(__file__).parent / "studies"
+STUDIES, PRESETS = Path(__file__).parent / "studies", Path(__file__).parent / "presets"
 
 
 def study_names() -> list[str]:
     return sorted(named_files(STUDIES))
+
+
+def preset_names() -> list[str]:
+    return sorted(named_files(PRESETS))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
 from methods.base import Method
 from methods.registry import format_method, parse_method
+from results.files import LARGEST_INTEGER
 from results.outline import ParameterAxis
 
 Axis = Literal["dataset", "method", "samples_per_class"]
@@ -37,7 +38,7 @@ class Study(Config):
     columns: list[Axis]
     average: bool = False  # whether a last column has the mean over each row's datasets
     preset: str
-    seeds: list[Annotated[int, Field(ge=0)]]
+    seeds: list[Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]]
     blocks: list[Block]
     published: str | None = None  # a file of results/published
     figure: ParameterAxis | None = None  # where the figure is over a parameter of the methods

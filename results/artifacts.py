@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable
-from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
 
 from results.files import Verify, write_json
-from results.records import Environment, Finite, Keyed, RecordError, read_checked, read_content
+from results.reader import RecordError, read_content
+from results.records import Count, Environment, Finite, Keyed, read_checked
 
 ARTIFACT, TENSORS, SAMPLES = "artifact.json", "artifact.safetensors", "samples.png"
 LARGEST_TENSORS = 2**34  # bytes; a generator at the papers' width has 2**26
@@ -26,10 +26,10 @@ class ArtifactRecord(Keyed):
     losses: dict[str, Finite]
     subset_sha256: str
     tensors_sha256: str
-    steps: int
+    steps: Count
     train_seconds: Finite
     images_per_second: Finite
-    resumed: int
+    resumed: Count
     finished: str
     environment: Environment
     warnings: list[str]
@@ -66,10 +66,12 @@ def artifact_files(stores: Iterable[Path], key: str = "") -> list[Path]:
     return [path for store in stores for path in sorted(store.glob(pattern))]
 
 
-def load_artifacts(stores: Iterable[Path]) -> list[ArtifactRecord]:
-    """The readable artifact records of several stores; damaged ones are passed over, whoever needs them finds out."""
+def load_artifacts(stores: Iterable[Path], problems: list[str]) -> list[ArtifactRecord]:
+    """The artifact records of several stores; those that cannot be trusted are left out and named in `problems`."""
     found = []
     for path in artifact_files(stores):
-        with suppress(RecordError):
+        try:
             found.append(read_artifact(path))
+        except RecordError as error:
+            problems.append(f"{path}: {error}")
     return found

@@ -13,11 +13,13 @@ from pydantic_core import from_json, to_json
 
 from datasets.paths import own_folder
 from results.files import write_atomically
+from results.reader import read_content
 from results.walk import Folder
 
 REMEMBERED = ".index.json"
+_LARGEST = 2**30  # bytes; an index of 100,000 records has 50,000,000
 _ABANDONED = 3600.0  # seconds after which nobody is still writing a draft
-_READERS = ("records.py", "walk.py", "index.py", "cache.py")
+_READERS = ("reader.py", "records.py", "walk.py", "index.py", "cache.py")
 
 
 def recall(store: Path) -> Folder | None:
@@ -25,7 +27,7 @@ def recall(store: Path) -> Folder | None:
     for place in _places(store):
         with suppress(OSError, ValueError):
             if body := recall_bytes(place, _reader()):
-                return from_json(body)
+                return from_json(body, allow_inf_nan=False)
     return None
 
 
@@ -39,7 +41,7 @@ def remember(store: Path, tree: Folder) -> None:
 
 def recall_bytes(place: Path, maker: str) -> bytes | None:
     """What the code `maker` remembered in a file; None for a damaged one and for one of other code."""
-    head, _, body = place.read_bytes().partition(b"\n")
+    head, _, body = read_content(place, _LARGEST).partition(b"\n")
     return body if head == _head(maker, body) else None
 
 

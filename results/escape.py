@@ -18,6 +18,20 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in shown)
 
 
+def printable(text: str) -> str:
+    """Text of several lines without what moves a terminal's cursor or colours it: shown as its escape."""
+    return "".join(c if c in "\n\t" else one_line(c) for c in text) if not text.isprintable() else text
+
+
+def escape_spreadsheet(value: object) -> object:
+    """A CSV cell that a spreadsheet shows and does not compute: one line, with a quote before what begins like a
+    formula."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def escape_latex(text: str) -> str:
     """Text that plain pdflatex prints and does not interpret; a character it has no glyph for becomes [U+4E2D]."""
     return "".join(map(_latex, one_line(text)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.escape import escape_spreadsheet
 from results.index import Entry, Records
 from results.outline import Outline
 from results.records import Record, RecordError, dataset_id
@@ -34,7 +35,7 @@ def export(entries: Iterable[Entry], form: str, problems: list[str]) -> bytes:
         return json.dumps([record.model_dump(by_alias=True) for _, record in records], indent=1).encode() + b"\n"
     frame = _frame(records)
     if form == "csv":
-        return frame.to_csv(index=False).encode()
+        return frame.map(escape_spreadsheet).to_csv(index=False).encode()
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()

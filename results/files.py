@@ -11,6 +11,7 @@ MEASURED = CHECKOUT / "results" / "measured"
 DEFAULT_STORE = CHECKOUT / "results" / "records"
 
 RECORD, FAILURE, HISTORY = "record.json", "failure.json", "history.csv"
+LARGEST_INTEGER = 2**53 - 1  # what every reader of JSON and Parquet holds exactly
 TEMPORARY = f".*.{'[0-9a-f]' * 32}"  # what write_atomically writes before it renames
 PROGRESS, LOG, CHECKPOINT = "progress.json", "run.log", "checkpoint.pt"
 WEIGHTS = "weights.safetensors"  # of a run that was told to keep them
@@ -18,12 +19,3 @@ WEIGHTS = "weights.safetensors"  # of a run that was told to keep them
 
 def write_json(path: Path, value: object, verify: Verify | None = None) -> None:
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), verify)
-
-
-def read_json(path: Path) -> dict | None:
-    """The JSON object in a file, None where there is none; raises OSError where it cannot be read."""
-    try:
-        value = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None

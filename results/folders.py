@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from results.artifacts import ARTIFACT, SAMPLES, ArtifactRecord, read_artifact
-from results.files import FAILURE, HISTORY, LOG, RECORD
+from results.files import HISTORY, LOG
 from results.histories import read_history
-from results.locks import is_running
-from results.records import KEY_LENGTH, RecordError
-from results.states import read_failure
+from results.reader import RecordError, open_regular, read_content
+from results.records import KEY_LENGTH
+from results.states import open_state, read_failure
 from results.stores import Stores
 
 LOG_LINES = 25
 MOST_FAILURES, MOST_SAMPLES, MOST_GENERATORS = 100, 60, 300
 _PICTURE = 1200  # pixels of the longer side
+_LARGEST_PICTURE = 2**26  # bytes
 _LOG_BYTES = 20_000
 
 
@@ -32,6 +33,7 @@ class Surroundings:
     generators: list[dict[str, object]] = field(default_factory=list)
     samples: list[dict[str, str]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # files that cannot be used
 
     def counts(self, done: Collection[str]) -> dict[str, int]:
         found = Counter(state for key, state in self.states.items() if key not in done)
@@ -39,7 +41,7 @@ class Surroundings:
 
 
 def look_around(stores: Stores) -> Surroundings:
-    """Walks the stores once; damaged files are passed over, as whoever needs them finds out."""
+    """Walks the stores once; files that cannot be used are left out and named."""
     around = Surroundings()
     for store in stores.folders():
         for folder, names in _folders(store):
@@ -50,7 +52,7 @@ def look_around(stores: Stores) -> Surroundings:
             around.left_out.append(f"{len(found) - most} of {len(found)} {name}")
             del found[most:]
     for sample in around.samples:
-        sample["picture"] = _picture(Path(sample["picture"]))
+        sample["picture"] = _picture(Path(sample["picture"]), around.problems)
     return around
 
 
@@ -64,11 +66,10 @@ def _look(around: Surroundings, folder: Path, names: list[str]) -> None:
     key = folder.name[-KEY_LENGTH:]
     if ARTIFACT in names:
         _add_artifact(around, folder)
-    elif "lock" in names and is_running(folder):
-        around.states[key] = "running"
-    elif FAILURE in names and RECORD not in names:
-        around.states[key] = "failed"
-        _add_failure(around, folder)
+    elif state := open_state(folder, around.problems):
+        around.states[key] = state
+        if state == "failed":
+            _add_failure(around, folder)
 
 
 def _add_failure(around: Surroundings, folder: Path) -> None:
@@ -79,8 +80,8 @@ def _add_failure(around: Surroundings, folder: Path) -> None:
 
 def log_end(path: Path) -> str:
     """The last lines of a log, however long it is; "" where there is none."""
-    with suppress(OSError), path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _LOG_BYTES, 0))
+    with suppress(OSError, RecordError), open_regular(path) as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - _LOG_BYTES, 0))
         return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES:])
     return ""
 
@@ -88,7 +89,8 @@ def log_end(path: Path) -> str:
 def _add_artifact(around: Surroundings, folder: Path) -> None:
     try:
         record = read_artifact(folder / ARTIFACT)
-    except RecordError:
+    except RecordError as error:
+        around.problems.append(f"{folder / ARTIFACT}: {error}")
         return
     title = _title(record, folder)
     if history := read_history(folder / HISTORY):
@@ -104,15 +106,16 @@ def _title(record: ArtifactRecord, folder: Path) -> str:
     return f"{folder.parts[-4]} of {folder.parts[-3]} {folder.parts[-2]} seed {identity.get('seed')} [{record.key}]"
 
 
-def _picture(path: Path) -> str:
+def _picture(path: Path, problems: list[str]) -> str:
     """A sample grid as a data: address, made smaller for the page; "" where there is none."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(read_content(path, _LARGEST_PICTURE))) as image:
             image.thumbnail((_PICTURE, _PICTURE))
             buffer = io.BytesIO()
             image.convert("RGB").save(buffer, "WEBP", quality=80)
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        problems.append(f"{path}: {error}")
         return ""
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

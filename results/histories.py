@@ -4,6 +4,8 @@ import csv
 import math
 from pathlib import Path
 
+from results.reader import read_content
+
 POINTS = 40
 _LARGEST = 5 * 2**20  # bytes; a history has a few hundred lines
 
@@ -11,9 +13,7 @@ _LARGEST = 5 * 2**20  # bytes; a history has a few hundred lines
 def read_history(path: Path) -> dict[str, list[float]]:
     """Columns by name, at most 40 evenly spaced lines with the last one; {} for what is absent or damaged."""
     try:
-        if path.stat().st_size > _LARGEST:
-            return {}
-        lines = list(csv.DictReader(path.read_text().splitlines()))
+        lines = list(csv.DictReader(read_content(path, _LARGEST).decode().splitlines()))
         columns = {name: [_number(line[name]) for line in _thinned(lines)] for name in (lines[0] if lines else ())}
     except (OSError, ValueError, TypeError, KeyError, csv.Error):
         return {}

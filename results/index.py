@@ -6,7 +6,7 @@ it can be deleted at any moment.
 
 import gc
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +54,9 @@ class Entry(NamedTuple):
     def record(self) -> Record:
         """Everything in the file; raises RecordError where it is no longer what it was."""
         return read_record(self.path)
+
+
+_KINDS = tuple(Entry.__annotations__.values())[2:]
 
 
 def summarise(record: Record) -> list[Any]:
@@ -121,8 +124,17 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+def _survey(store: Path) -> Survey:
+    """A walk with what is remembered of the store, or without it where that has another shape than we write."""
+    with suppress(TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        survey = Survey(store, recall(store), summarise)
+        if all(tuple(map(type, row)) == _KINDS for _, row in survey.rows):
+            return survey
+    return Survey(store, None, summarise)
+
+
 def _load_store(store: Path, problems: list[str]) -> Iterator[Entry]:
-    survey = Survey(store, recall(store), summarise)
+    survey = _survey(store)
     if survey.read >= _WORTH_REMEMBERING:
         remember(store, survey.tree)
     copies: dict[str, list[Entry]] = {}

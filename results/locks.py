@@ -15,7 +15,7 @@ from typing import Any, Self
 import psutil
 
 from datasets.files import make_folder
-from results.records import RecordError, read_content
+from results.reader import RecordError, read_json
 
 STALE_SECONDS = 300.0
 _BEAT_SECONDS = 20.0
@@ -130,7 +130,8 @@ class Lock:
 
 
 def read_holder(path: Path) -> dict | None:
-    """Who holds a lock file: host, pid, started, token, boot, namespace, ticks and age in seconds; None where there
+    """Who holds a lock file: host, pid, started, token, boot, namespace, ticks, age in seconds and a
+    `problem`, "" where the file is good; None where there
     is no file.
 
     A file without readable content counts as from an unknown host. One of an older version says nothing of boot,
@@ -138,23 +139,26 @@ def read_holder(path: Path) -> dict | None:
     """
     try:
         touched = path.lstat().st_mtime
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    holder = _content(path)
+    holder, problem = _content(path)
     age = time.time() - touched
     if not 0 <= age <= STALE_SECONDS:  # or this host's clock is off
         age = _clock(path.parent) - touched
-    return holder | {"age": age}
+    return holder | {"age": age, "problem": problem}
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> tuple[dict[str, Any], str]:
+    """What a lock file says, and why it says nothing, "" where it is good."""
     try:
-        value = json.loads(read_content(path, _LARGEST))
-        holder = _UNKNOWN | {name: value[name] for name in _UNKNOWN if name in value}
-    except (RecordError, ValueError, TypeError, RecursionError):
-        return dict(_UNKNOWN)
+        value = read_json(path, _LARGEST)
+    except RecordError as error:
+        return dict(_UNKNOWN), str(error)
+    holder = _UNKNOWN | {name: value[name] for name in _UNKNOWN if name in value}
     fits = all(type(holder[name]) is type(usual) for name, usual in _UNKNOWN.items())
-    return holder if fits and holder["token"].isalnum() and 0 <= holder["pid"] < 2**31 else dict(_UNKNOWN)
+    if fits and holder["token"].isalnum() and 0 <= holder["pid"] < 2**31:
+        return holder, ""
+    return dict(_UNKNOWN), "not a lock of ours"
 
 
 def _clock(folder: Path) -> float:
@@ -222,7 +226,15 @@ def _ticks(pid: int) -> int | None:
     return None if state in ("Z", "X") else int(fields[18])
 
 
-def is_running(folder: Path) -> bool:
-    """Whether a living process works on a run folder."""
-    holder = read_holder(folder / "lock")
-    return holder is not None and not is_stale(holder)
+def is_running(folder: Path, problems: list[str] | None = None) -> bool:
+    """Whether a living process works on a run folder; False where one may not look. problems: names a lock that is
+    not one."""
+    try:
+        holder = read_holder(folder / "lock")
+    except OSError:
+        return False
+    if holder is None:
+        return False
+    if holder["problem"] and problems is not None:
+        problems.append(f"{folder / 'lock'}: {holder['problem']}")
+    return not is_stale(holder)

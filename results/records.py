@@ -1,25 +1,26 @@
 """Records: one JSON file per finished run, its schema, and a reader that trusts nothing."""
 
-import errno
 import hashlib
 import json
 import os
 import re
-import stat
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
 
-from results.files import FAILURE, RECORD, Verify, write_json
+from results.files import FAILURE, LARGEST_INTEGER, RECORD, Verify, write_json
+from results.reader import RecordError as RecordError
+from results.reader import Unreadable as Unreadable
+from results.reader import first_fault, json_object, read_content
 
 SCHEMA = 1
 KEY_LENGTH = 12
 LARGEST = 2**20  # bytes of a record file; a whole one has about 2,000
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -31,6 +32,9 @@ def _identified(run: dict[str, Any]) -> dict[str, Any]:
             value = value.get(part) if isinstance(value, dict) else None
         if type(value) is not kind:
             raise ValueError(f"{'.'.join(path)} must be of type {kind.__name__}")
+    for name, least in (("seed", 0), ("samples_per_class", 1)):
+        if not least <= run[name] <= LARGEST_INTEGER:
+            raise ValueError(f"{name} must be from {least} to {LARGEST_INTEGER}")
     return run
 
 
@@ -78,7 +82,7 @@ class Metrics(RecordPart):
     top1: Percent
     top5: Percent
     loss: Finite
-    test_images: Annotated[int, Field(ge=1)]
+    test_images: Annotated[Count, Field(ge=1)]
 
 
 class Environment(RecordPart):
@@ -91,7 +95,7 @@ class Environment(RecordPart):
     host: str
     device: str
     device_type: Literal["cpu", "cuda"]
-    threads: int
+    threads: Count
     precision: str
     commit: str | None
     dirty: bool | None
@@ -112,11 +116,11 @@ class Record(Keyed):
     metrics: Metrics
     subset_sha256: str
     weights_sha256: str
-    steps: int
+    steps: Count
     train_seconds: Finite
     eval_seconds: Finite
     images_per_second: Finite
-    resumed: int
+    resumed: Count
     finished: str
     environment: Environment
     warnings: list[str]
@@ -130,17 +134,6 @@ class Record(Keyed):
     @property
     def seed(self) -> int:
         return self.run["seed"]
-
-
-class RecordError(ValueError):
-    """A record file that cannot be trusted; the message says why."""
-
-
-class Unreadable(RecordError, OSError):
-    """A file that could not be read just now (no permission, an I/O error): it may be whole, and is left as it is."""
-
-
-_NOT_A_FILE_OF_OURS = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # absent, a link, a pipe without writer
 
 
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -184,32 +177,10 @@ def read_checked(path: Path | str, model: type[R]) -> R:
 
 def check(content: bytes, folder: str, model: type[R]) -> R:
     """The record that a file's content is, in a folder of that name; raises as `read_checked` does."""
-    try:
-        value = from_json(content, allow_inf_nan=False)
-    except ValueError as error:
-        raise RecordError(f"not readable as JSON: {error}") from error
-    if not isinstance(value, dict) or type(value.get("schema")) is not int or value["schema"] != SCHEMA:
-        found = value.get("schema") if isinstance(value, dict) else None
-        raise RecordError(f"schema version {found!r:.20}, this program reads {SCHEMA}")
+    value = json_object(content)
+    if type(value.get("schema")) is not int or value["schema"] != SCHEMA:
+        raise RecordError(f"schema version {value.get('schema')!r:.20}, this program reads {SCHEMA}")
     return _validated(value, folder, model)
-
-
-def read_content(path: Path | str, largest: int) -> bytes:
-    """The bytes of a regular file of at most `largest`; raises RecordError for a link, a pipe, a giant and where there
-    is none, Unreadable where the file may be whole."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise RecordError("not readable: not a regular file")
-            if found.st_size > largest:
-                raise RecordError(f"not readable: {found.st_size} bytes are too many")
-            return file.read()
-    except OSError as error:
-        if error.errno in _NOT_A_FILE_OF_OURS:
-            raise RecordError(f"not readable: {error.strerror}") from error
-        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _validated(value: dict[str, Any], folder: str, model: type[R]) -> R:
@@ -217,8 +188,7 @@ def _validated(value: dict[str, Any], folder: str, model: type[R]) -> R:
         record = model.model_validate(value)
         key = _digest(record.canonical)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise RecordError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise RecordError(first_fault(error)) from error
     except ValueError as error:  # 1e999 is infinite, and what is hashed may hold no such number
         raise RecordError(f"its content has no key: {error}") from error
     if key != record.key:

@@ -19,7 +19,8 @@ from results.folders import Surroundings, look_around
 from results.histories import read_history
 from results.index import Entry, Records
 from results.outline import CellSpec, Outline
-from results.records import Record, RecordError
+from results.reader import RecordError
+from results.records import Record
 from results.stores import Stores
 from results.verdict import Verdict, judge_study
 
@@ -113,7 +114,7 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
         machines=_machines(whole),
         versions=_versions(whole),
         left_out=around.left_out + _too_many(len(records.by_key)),
-        problems=records.problems,
+        problems=list(dict.fromkeys([*records.problems, *around.problems])),
         datasets=_unique(entry.dataset for entry in records),
         methods=_unique(entry.row for entry in records),
         presets=_unique(entry.preset for entry in records),

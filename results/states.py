@@ -1,18 +1,21 @@
 """What a job leaves in its folder besides its record: how far it is, and why it failed."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from results.files import FAILURE, PROGRESS, Verify, read_json, write_json
-from results.records import dataset_id
+from results.files import FAILURE, PROGRESS, RECORD, Verify, write_json
+from results.locks import is_running
+from results.reader import RecordError, read_as, read_json
+from results.records import Count, Finite, dataset_id
 
 
 class Progress(NamedTuple):
     """progress.json: where a training is. losses: means by name since the last line of its history."""
 
-    step: int
-    steps: int
-    losses: dict[str, float]
+    step: Count
+    steps: Count
+    losses: dict[str, Finite]
 
     @property
     def share(self) -> float:
@@ -40,29 +43,42 @@ def write_progress(folder: Path, progress: Progress, verify: Verify) -> None:
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """None where nothing runs, or has not said anything yet."""
+    """None where nothing runs, or has not said anything that can be used."""
     try:
-        value = read_json(folder / PROGRESS) or {}
-        losses = {str(name): float(loss) for name, loss in value["losses"].items()}
-        return Progress(int(value["step"]), int(value["steps"]), losses)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return read_as(folder / PROGRESS, Progress)
+    except RecordError:
         return None
 
 
 def read_failure(folder: Path) -> Failure | None:
     """None where there is no failure; one that cannot be read is a failure all the same."""
-    if not (folder / FAILURE).exists():
+    if not _is_there(folder / FAILURE):
         return None
     value = _failure_file(folder / FAILURE)
-    texts = {name: str(value.get(name, "")) for name in ("key", "row", "preset", "error", "traceback", "failed")}
+    found = {name: value.get(name, "") for name in ("key", "row", "preset", "error", "traceback", "failed")}
+    texts = {name: text if isinstance(text, str) else "" for name, text in found.items()}
     return Failure(dataset=_dataset(value), **texts)
+
+
+def open_state(folder: Path, problems: list[str], receipt: str = RECORD) -> str | None:
+    """How a job without a good receipt stands: running, failed or, None, nobody has begun it or one cannot look.
+
+    problems: names the lock that is not one.
+    """
+    if is_running(folder, problems):
+        return "running"
+    return "failed" if _is_there(folder / FAILURE) and not _is_there(folder / receipt) else None
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)  # False, and no PermissionError, where one may not look
 
 
 def _failure_file(path: Path) -> dict[str, Any]:
     try:
-        return read_json(path) or {"error": f"{path} is damaged"}
-    except OSError as error:
-        return {"error": f"{path} cannot be read: {error.strerror}"}
+        return read_json(path)
+    except RecordError as error:
+        return {"error": f"{path}: {error}"}
 
 
 def _dataset(value: dict[str, Any]) -> str:

@@ -24,11 +24,11 @@ class Stores:
 
         return load_records(self.folders())
 
-    def artifacts(self) -> "list[ArtifactRecord]":
-        """The records of built artifacts, for estimates."""
+    def artifacts(self, problems: list[str]) -> "list[ArtifactRecord]":
+        """The records of built artifacts, for estimates; what is left out is named in `problems`."""
         from results.artifacts import load_artifacts
 
-        return load_artifacts(self.folders())
+        return load_artifacts(self.folders(), problems)
 
     def folders(self) -> list[Path]:
         """The stores to read, the one that is written first."""

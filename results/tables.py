@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from datasets.base import CHECKOUT
 from results.aggregate import aggregate, load_published
-from results.escape import escape_latex, escape_markdown, one_line
+from results.escape import escape_latex, escape_markdown, escape_spreadsheet, one_line
 from results.files import write_atomically
 from results.index import Records
 from results.outline import CellSpec, Outline
@@ -71,7 +71,7 @@ class Table:
     def render(self, form: str, published: bool = False) -> str:
         """The table as text, markdown, latex, csv or json; `published` puts the papers' numbers in our place."""
         if form == "csv":
-            return self.frame.to_csv(index=False, float_format="%.6g").rstrip("\n")
+            return self.frame.map(escape_spreadsheet).to_csv(index=False, float_format="%.6g").rstrip("\n")
         if form == "json":
             return self.frame.to_json(orient="records", indent=1, double_precision=6)
         caption = f"{self.title}. {'As published.' if published else self.caption} {self.note}".rstrip()
@@ -171,7 +171,7 @@ def _text(table: Table, caption: str, published: bool) -> str:
     header, body = table.grid(published, style)
     lines = tabulate(_blank_repeats(body), header, "simple", disable_numparse=True)
     key = "* best of its column" + ", _ second best" * table.second_best
-    return f"{caption}\n\n{lines}\n\n{key}"
+    return f"{one_line(caption)}\n\n{lines}\n\n{key}"
 
 
 def _markdown(table: Table, caption: str, published: bool) -> str:

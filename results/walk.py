@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from results.files import RECORD
-from results.records import Record, RecordError, read_record
+from results.reader import RecordError
+from results.records import Record, read_record
 
 Folder = list[Any]
 """A folder as seen: [ctime in ns, {name: Folder, or why it was not searched}, File or None]."""

@@ -99,7 +99,7 @@ def make_draft(plan: Plan, stores: Stores, profile: Profile, request: SubmitRequ
     standing = find_standing(stores.own, keys_of(open_runs))
     device = "cuda" if profile.gres else "cpu"
     flops = profile.tflops * 1e12 if profile.tflops else None
-    costs = Costs(plan.records, stores.artifacts(), device, flops)
+    costs = Costs(plan.records, stores.artifacts([]), device, flops)
     jobs = _to_send(plan, standing, stores.own, request.retry)
     estimates = {job.key: costs.seconds(job) for job in jobs}
     jobs = _within(jobs, estimates, request.max_hours)
@@ -166,7 +166,7 @@ def announce(draft: Draft, note: Note) -> None:
     note(f"{plan.grid.name}, preset {plan.grid.preset}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n))
     for combination in plan.grid.left_out:
         note(f"left out, not in the study: {combination}")
-    for problem in plan.records.problems:
+    for problem in (*plan.records.problems, *standing.problems):
         note(f"left out: {problem}")
     if standing.queue.problem:
         note(f"warning: {standing.queue.problem}; what is queued there is not known")

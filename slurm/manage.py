@@ -1,5 +1,8 @@
 """The verbs `logs` and `cancel`."""
 
+import io
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -7,29 +10,38 @@ import click
 
 from benchmark.selection import study_names
 from datasets.registry import BadInput, canonical, unknown
+from results.escape import one_line, printable
 from results.files import LOG
+from results.reader import Absent, RecordError, open_regular
 from results.states import read_failure
 from slurm import queues
 from slurm.submissions import Submission, cancel_run, folder_of, load_submissions
 
 _TAIL_LINES = 30
+_TAIL_BYTES = 2**20
+_KEY = re.compile("[0-9a-f]*")
 
 
 def print_logs(target: str, store: Path) -> None:
     """Prints the log of a run or a build, its failure, and the ends of the logs of the jobs that had it."""
+    problems: list[str] = []
     key, folder = find_job(target, store)
     if folder is not None:
-        _print_file(folder / LOG)
+        _print_file(folder / LOG, problems)
         if failure := read_failure(folder):
-            click.echo(f"== failed {failure.failed}\n{failure.traceback}")
-    for submission, job in _jobs_of(key, load_submissions(store)):
+            click.echo(printable(f"== failed {failure.failed}\n{failure.traceback or failure.error}"))
+    for submission, job in _jobs_of(key, load_submissions(store, problems)):
         for path in sorted(folder_of(store, submission.id).glob(f"{job}_*_log.*")):
-            _print_file(path, _TAIL_LINES)
+            _print_file(path, problems, _TAIL_LINES)
+    for problem in problems:
+        click.echo(f"left out: {one_line(problem)}", err=True)
 
 
 def find_job(target: str, store: Path) -> tuple[str, Path | None]:
     """The key and, once it has begun, the folder of the run or build that a key, its beginning or a folder names."""
     key = target.rstrip("/").rsplit("-", 1)[-1].strip("[]")
+    if not _KEY.fullmatch(key):
+        raise BadInput(f"no run '{target}' in {store}; a run is named by its key or the beginning of it")
     folders = {path.name.rsplit("-", 1)[1]: path for path in _folders(store, key)}
     submitted = {found for s in load_submissions(store) for found in s.job_keys() if found.startswith(key)}
     found = sorted(folders.keys() | submitted)
@@ -49,10 +61,23 @@ def _jobs_of(key: str, submissions: Iterable[Submission]) -> Iterator[tuple[Subm
     return ((s, job) for s in submissions for job, _, keys in s.sent_packs() if key in keys)
 
 
-def _print_file(path: Path, last: int | None = None) -> None:
-    if path.exists():
-        lines = path.read_text(errors="replace").splitlines()
-        click.echo("\n".join([f"== {path}", *(lines[-last:] if last else lines)]))
+def _print_file(path: Path, problems: list[str], last: int | None = None) -> None:
+    """Prints a log, however long, or its last lines; nothing where there is none."""
+    try:
+        with open_regular(path) as file:
+            click.echo(f"== {one_line(str(path))}")
+            if last:
+                file.seek(max(os.fstat(file.fileno()).st_size - _TAIL_BYTES, 0))
+                lines = file.read().decode(errors="replace").splitlines()
+                click.echo(printable("\n".join(lines[-last:])))
+            else:
+                text = io.TextIOWrapper(io.BufferedReader(file), errors="replace")
+                for part in iter(lambda: text.read(_TAIL_BYTES), ""):
+                    click.echo(printable(part), nl=False)
+    except Absent:
+        return
+    except (RecordError, OSError) as error:
+        problems.append(f"{path}: {error}")
 
 
 def cancel_target(target: str, store: Path, note: Callable[[str], None]) -> None:

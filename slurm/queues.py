@@ -232,17 +232,19 @@ class Standing:
     queue: Queue = field(default_factory=Queue)
     held: dict[str, Place] = field(default_factory=dict)
     last: dict[str, Place] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)  # files of submissions that were left out
 
 
 def find_standing(store: Path, keys: Collection[str], earlier: Queue | None = None) -> Standing:
     """Asks the executors of all submissions that have any of these keys; where they do not answer, what they
     said `earlier` is taken, and the problem says from when it is."""
     wanted = set(keys)
-    submissions = [s for s in load_submissions(store) if not wanted.isdisjoint(s.job_keys())]
+    problems: list[str] = []
+    submissions = [s for s in load_submissions(store, problems) if not wanted.isdisjoint(s.job_keys())]
     queue = ask(submissions, store)
     if queue.problem and earlier and earlier.jobs:
         queue = earlier.kept_with(queue.problem)
-    standing = Standing(submissions, queue)
+    standing = Standing(submissions, queue, problems=problems)
     for submission in submissions:
         cancelled = cancelled_runs(folder_of(store, submission.id))
         for id_, _, packed in submission.sent_packs():

@@ -17,6 +17,7 @@ from benchmark.estimate import Costs
 from benchmark.plan import Plan, make_plan
 from benchmark.run import Build, Run
 from benchmark.study import Grid
+from results.escape import one_line
 from results.locks import read_holder
 from results.states import read_progress
 from results.stores import Stores
@@ -63,7 +64,8 @@ class Status:
 
     def notes(self) -> list[str]:
         """What a person should know that no count says."""
-        lines = [text for text in (self.standing.queue.problem, self.standing.queue.hint) if text]
+        lines = [f"left out: {problem}" for problem in self.standing.problems]
+        lines += [text for text in (self.standing.queue.problem, self.standing.queue.hint) if text]
         waiting = {place.job.id: place.job for place in self.standing.held.values() if place.job.state == "PENDING"}
         reasons = Counter(job.reason for job in waiting.values() if job.reason not in ("", "None"))
         lines += [f"{n} jobs wait, Slurm says: {reason}" for reason, n in reasons.most_common(_REASONS)]
@@ -71,7 +73,7 @@ class Status:
         lost = [key for key, state in self.runs.items() if state == "missing" and key in self.standing.last]
         ends = Counter(self.standing.last[key].job.state for key in lost)
         lines += [f"{n} runs are missing whose job {_ended(end)}: submit again" for end, n in ends.items()]
-        return lines
+        return [one_line(line) for line in lines]
 
 
 def find_status(grid: Grid, stores: Stores, earlier: Queue | None = None) -> Status:
@@ -116,7 +118,7 @@ def _seconds_left(plan: Plan, stores: Stores, standing: Standing, runs: dict[str
     if not side_by_side:
         return None
     device = next(iter(working.values())).device
-    costs = Costs(plan.records, stores.artifacts(), device)
+    costs = Costs(plan.records, stores.artifacts([]), device)
     jobs: list[Run | Build] = [run for run in plan.grid.runs() if runs[run.key] in ("queued", "running")]
     jobs += [job for builds in plan.builds.values() for job in builds if job.key in standing.held]
     work = sum(costs.seconds(job)[0] * (1 - _share_done(job, stores.own)) for job in jobs)
@@ -131,6 +133,8 @@ def _share_done(job: Run | Build, store: Path) -> float:
 def show(grid: Grid, stores: Stores, form: str) -> None:
     """Prints the status once, as text or JSON."""
     status = find_status(grid, stores)
+    for problem in status.plan.records.problems:
+        click.echo(f"left out: {one_line(problem)}", err=True)
     if form == "json":
         click.echo(json.dumps(as_json(status), indent=1, ensure_ascii=False))
     else:
@@ -159,7 +163,11 @@ def render(status: Status) -> Group:
     sizes = sorted({size for row in cells.values() for size in row})
     table = Table("dataset", "method", *map(str, sizes), box=None, pad_edge=False)
     for (dataset, method), row in cells.items():
-        table.add_row(dataset, method, *(_cell(row[size]) if size in row else "" for size in sizes))
+        table.add_row(
+            Text(one_line(dataset)),
+            Text(one_line(method)),
+            *(_cell(row[size]) if size in row else "" for size in sizes),
+        )
     return Group(table, Text("\n".join(["", *_totals(status), *status.notes()])))
 
 
@@ -193,7 +201,10 @@ def watch_status(grid: Grid, stores: Stores) -> None:
             if console.is_terminal:
                 live.update(render(status), refresh=True)
             else:
-                console.print(f"{datetime.datetime.now():%H:%M:%S} " + "; ".join([*_totals(status), *status.notes()]))
+                console.print(
+                    f"{datetime.datetime.now():%H:%M:%S} " + "; ".join([*_totals(status), *status.notes()]),
+                    markup=False,
+                )
             if not status.standing.queue.live() and not status.counts()["running"]:
                 return
             time.sleep(_EVERY_SECONDS)

@@ -5,8 +5,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from results.files import read_json, write_json
+from pydantic import Field
+
+from results.files import write_json
+from results.reader import RecordError, Unreadable, checked, read_json
 
 FOLDER, FILE = ".slurm", "submission.json"
 CANCELLED = "cancelled"  # a folder beside FILE: an empty file per cancelled run, named by its key
@@ -22,7 +26,7 @@ class SentArray:
     kind: str
     packs: list[list[str]]
     after: list[str] = field(default_factory=list)
-    jobs: list[str] = field(default_factory=list)
+    jobs: list[Annotated[str, Field(pattern=r"^\w+$")]] = field(default_factory=list)
 
     @property
     def base(self) -> str:
@@ -78,18 +82,31 @@ def save(store: Path, submission: Submission) -> None:
     write_json(folder_of(store, submission.id) / FILE, {"schema": 1} | asdict(submission))
 
 
-def load_submissions(store: Path) -> list[Submission]:
-    """All submissions of a store, oldest first; damaged files are as if they were not there.
+def load_submissions(store: Path, problems: list[str] | None = None) -> list[Submission]:
+    """All submissions of a store, oldest first; files that are none are left out and named in `problems`.
 
     Raises OSError for one that cannot be read: without it, what it sent would be sent twice.
     """
-    found = (read_json(path) for path in sorted((store / FOLDER).glob(f"*/{FILE}")))
-    return [_parse(value) for value in found if value and value.pop("schema", None) == 1]
+    found = []
+    for path in sorted((store / FOLDER).glob(f"*/{FILE}")):
+        try:
+            found.append(_read(path))
+        except Unreadable:
+            raise
+        except RecordError as error:
+            (problems if problems is not None else []).append(f"{path}: {error}")
+    return found
 
 
-def _parse(value: dict) -> Submission:
-    arrays = [SentArray(**array) for array in value.pop("arrays")]
-    return Submission(arrays=arrays, **value)
+def _read(path: Path) -> Submission:
+    """A submission; its id must be its folder's name, which scripts and logs are found by."""
+    value = read_json(path)
+    if value.get("schema") != 1:
+        raise RecordError("not of schema version 1")
+    submission = checked(value, Submission)
+    if submission.id != path.parent.name:
+        raise RecordError(f"its folder must be {submission.id!r:.40}")
+    return submission
 
 
 def cancel_run(store: Path, submission: str, key: str) -> None:

@@ -120,7 +120,7 @@ def hydrabench(store: Path) -> Callable[..., subprocess.CompletedProcess]:
     return call
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_record() -> Callable[..., Record]:
     """A record of a run with a made-up accuracy."""
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from benchmark.selection import study_names
+from benchmark.cli.notes import note_left_out
+from benchmark.selection import preset_names, study_names
 from datasets.base import registry as dataset_registry
 from datasets.registry import BadInput, unknown
 from results.artifacts import ARTIFACT, artifact_files
@@ -80,7 +81,7 @@ def _studies() -> list[dict[str, object]]:
 
 
 def _presets() -> list[dict[str, object]]:
-    from benchmark.protocol import load_preset, preset_names
+    from benchmark.protocol import load_preset
 
     presets = {name: load_preset(name) for name in preset_names()}
     return [
@@ -131,6 +132,7 @@ def find_record(text: str, stores: Stores) -> Path:
         if (Path(text) / name).exists():
             return Path(text, name)
     records = stores.records()
+    note_left_out(records.problems)
     key = text.rsplit("-", 1)[-1].strip("[]/")
     found = [entry.path for name, entry in records.by_key.items() if name.startswith(key)]
     found += artifact_files(stores.folders(), key)

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 import click
 
 from datasets.registry import BadInput
+from results.escape import one_line, printable
 
 if TYPE_CHECKING:
     from benchmark.sweep import Screen
 
 
 def note(text: str) -> None:
-    click.echo(text, err=True)
+    """A line, or a few; whatever foreign names it holds, the terminal prints them and does not obey."""
+    click.echo(printable(text), err=True)
 
 
 def note_left_out(problems: Iterable[str]) -> None:
     """Names the files that were not used, and why."""
-    for problem in problems:
-        note(f"left out: {problem}")
+    for problem in dict.fromkeys(problems):
+        note(f"left out: {one_line(problem)}")
 
 
 def note_written(paths: Iterable[Path]) -> None:
     for path in paths:
-        note(f"wrote {path}")
+        note(f"wrote {one_line(str(path))}")
 
 
 def put(text: str, output: Path | None) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -18,6 +19,7 @@ from results.stores import Stores
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
+_MOST_NUMBERS = 100_000
 FORMATS = click.Choice(["text", "json"])
 _MANY = 10_000  # integers of one range: more would be no sweep but a slip
 
@@ -55,8 +57,10 @@ class Integers(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        numbers = [number for part in value.split(",") if part.strip() for number in self._range(part.strip(), value)]
-        return tuple(numbers) if numbers or not value else _refuse(value, "a list of integers")
+        ranges = [self._range(part.strip(), value) for part in value.split(",") if part.strip()]
+        if sum(map(len, ranges)) > _MOST_NUMBERS:
+            _refuse(f"{value:.40}", f"a list of at most {_MOST_NUMBERS} integers")
+        return tuple(chain(*ranges)) if ranges or not value else _refuse(value, "a list of integers")
 
     def _range(self, part: str, value: str) -> range:
         match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)

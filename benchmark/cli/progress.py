@@ -18,6 +18,7 @@ from rich.progress import (
 
 from benchmark.job import Job
 from benchmark.pool import Ended
+from results.escape import one_line
 from results.states import Progress as Position
 
 _LINE_SECONDS = 20.0
@@ -29,7 +30,7 @@ class Bars:
     def __init__(self, total: int):
         console = Console(stderr=True)
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn())
-        self.progress = Progress(TextColumn("{task.description}"), *columns, console=console)
+        self.progress = Progress(TextColumn("{task.description}", markup=False), *columns, console=console)
         self.overall = self.progress.add_task("jobs", total=total)
         self._tasks: dict[str, TaskID] = {}
 
@@ -44,7 +45,7 @@ class Bars:
 
     def __call__(self, running: dict[str, tuple[Job, Position]], ended: list[Ended]) -> None:
         for job, state, message in ended:
-            self.progress.console.print(f"{state}: {job}: {message}", markup=False, highlight=False)
+            self.progress.console.print(one_line(f"{state}: {job}: {message}"), markup=False, highlight=False)
         self.progress.advance(self.overall, len(ended))
         for key in set(self._tasks) - set(running):
             self.progress.remove_task(self._tasks.pop(key))
@@ -52,7 +53,7 @@ class Bars:
             if key not in self._tasks:
                 self._tasks[key] = self.progress.add_task("", total=at.steps)
             text = f"  {job.dataset.text} {job.samples_per_class}/class {job.row} seed {job.seed} {describe(at.losses)}"
-            self.progress.update(self._tasks[key], completed=at.step, description=text)
+            self.progress.update(self._tasks[key], completed=at.step, description=one_line(text))
 
 
 class Lines:
@@ -100,7 +101,7 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(one_line(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def describe(losses: dict[str, float]) -> str:

@@ -21,6 +21,7 @@ from benchmark.cli.options import (
 )
 from benchmark.selection import Selection, study_names
 from datasets.registry import BadInput
+from results.escape import one_line
 from results.stores import Stores
 
 if TYPE_CHECKING:
@@ -103,12 +104,13 @@ def verdict(
       hydrabench verdict table1
       hydrabench verdict table1 --preset quick --dataset cifar10-dedup
     """
-    from benchmark.outlines import load_outline, outlines_with_records
+    from benchmark.outlines import load_outline, of_unknown_presets, outlines_with_records
     from results.reproduction import reproduction
     from results.verdict import judge_study, verdicts_json, verdicts_text, worst
 
     records = stores.records()
     if form == "markdown":
+        note_left_out([*records.problems, *of_unknown_presets(records)])
         return put(reproduction([outlines_with_records(name, records) for name in study_names()], records), output)
     outlines = [load_outline(name, selection) for name in studies or study_names()]
     judged = [outline for outline in outlines if studies or outline.published]
@@ -178,10 +180,11 @@ def report(output: Path | None, stores: Stores) -> None:
 
     index.html, which needs no network.
     """
-    from benchmark.outlines import outlines_with_records
+    from benchmark.outlines import of_unknown_presets, outlines_with_records
     from results.report import REPORT, write_report
 
     records = stores.records()
+    records.problems += of_unknown_presets(records)
     outlines = [outline for name in study_names() for outline in outlines_with_records(name, records)]
     path = write_report(output or REPORT, outlines, stores, records)
     note_left_out(records.problems)
@@ -196,9 +199,16 @@ def show(key: str, stores: Stores) -> None:
 
     KEY: a run's or an artifact's key, its first digits, or its folder.
     """
-    from benchmark.cli.listing import find_record
+    import json
 
-    click.echo(find_record(key, stores).read_text())
+    from benchmark.cli.listing import find_record
+    from results.reader import RecordError, read_json
+
+    path = find_record(key, stores)
+    try:
+        click.echo(json.dumps(read_json(path), indent=1))
+    except RecordError as error:
+        raise BadInput(f"{path}: {error}") from error
 
 
 @click.command("export")
@@ -247,7 +257,7 @@ def import_(folder: Path, store: Path) -> None:
     for done in (runs, artifacts):
         note_left_out(done.problems)
         for conflict in done.conflicts:
-            note(f"conflict, not imported: {conflict}")
+            note(f"conflict, not imported: {one_line(conflict)}")
     note(_counts(runs))
     if artifacts != Import():
         note(f"artifacts: {_counts(artifacts)}")

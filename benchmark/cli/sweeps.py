@@ -29,13 +29,13 @@ def plan(study: str, form: str, selection: Selection, stores: Stores) -> None:
     from benchmark.outlines import finished, load_outline
 
     outline, records = load_outline(study, selection), stores.records()
-    note_left_out(records.problems)
     summary = finished(outline, records, stores)
     if summary is None:
         from benchmark.plan import make_plan
         from benchmark.study import load_grid
 
         summary = make_plan(load_grid(study, selection), stores, records).summary()
+    note_left_out(records.problems)
     click.echo(plan_json(summary) if form == "json" else plan_text(summary))
 
 

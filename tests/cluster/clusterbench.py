@@ -11,8 +11,9 @@ import psutil
 from click.testing import CliRunner, Result
 
 from benchmark.cli import cli
-from results.files import read_json
 from results.index import load_records
+from results.reader import read_json
+from results.states import read_progress
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -103,8 +104,8 @@ def wait_for_progress(bench: Bench, steps: int) -> None:
     """Until the run has gone on by some steps in its present start."""
 
     def found():
-        at = [read_json(path) for path in bench.store.rglob("progress.json")]
-        return True if any(state and state["step"] >= steps for state in at) else None
+        at = [read_progress(path.parent) for path in bench.store.rglob("progress.json")]
+        return True if any(state and state.step >= steps for state in at) else None
 
     wait_for(found, 300, bench.status)
 

@@ -18,8 +18,9 @@ from clusterbench import (
 )
 
 from results.artifacts import ARTIFACT
-from results.files import FAILURE, read_json
+from results.files import FAILURE
 from results.index import load_records
+from results.reader import read_json
 
 pytestmark = pytest.mark.usefixtures("cluster")
 LONG = 30  # epochs of 6 steps: a minute and a half in a slow profile, until the test lets it hurry

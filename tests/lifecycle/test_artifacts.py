@@ -25,8 +25,9 @@ from methods.history import LossHistory
 from methods.streams import derive
 from methods.task import Task
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS, read_artifact
-from results.files import FAILURE, read_json
+from results.files import FAILURE
 from results.locks import Lock
+from results.reader import read_json
 from results.records import read_record
 from results.stores import Stores
 

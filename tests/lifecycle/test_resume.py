@@ -12,7 +12,8 @@ import pytest
 
 from benchmark.execute import Options, execute
 from benchmark.stop import StopRequest
-from results.files import FAILURE, read_json
+from results.files import FAILURE
+from results.reader import read_json
 from results.records import read_record
 
 CHILD = """

@@ -35,7 +35,7 @@ def test_a_mask_rule_with_a_version_of_its_own_is_named():
 
 
 def test_the_pins_are_the_packages_of_the_newest_records():
-    measured = [*(entry.record() for entry in load_records([MEASURED])), *load_artifacts([MEASURED])]
+    measured = [*(entry.record() for entry in load_records([MEASURED])), *load_artifacts([MEASURED], [])]
     versions = [record.environment.versions for record in sorted(measured, key=lambda record: record.finished)]
     assert dict(re.findall(r"^([\w-]+)==(\S+)$", PINS, re.MULTILINE)) == {p: versions[-1][p] for p in PACKAGES}
     others = {f"{p}=={found[p]}" for found in versions for p in PACKAGES if found[p] != versions[-1][p]}

@@ -223,7 +223,9 @@ def test_what_is_no_regular_file(whole, tmp_path, make):
 
 def test_artifacts_that_cannot_be_trusted_are_passed_over(tmp_path):
     for number, content in enumerate([b"", b"{", b"\xff", b'{"schema": 1, "key": 1e999}', b"[" * 9999]):
-        path = tmp_path / "artifacts" / "generator" / "cifar10" / "n5" / f"seed{number}" / "artifact.json"
+        path = tmp_path / "artifacts" / "generator" / "cifar10" / "n5" / f"seed{number}-{number:012x}" / "artifact.json"
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    assert load_artifacts([tmp_path]) == []
+    problems: list[str] = []
+    assert load_artifacts([tmp_path], problems) == []
+    assert [str(path) in problem for path, problem in zip(sorted(tmp_path.rglob("*.json")), problems, strict=True)]

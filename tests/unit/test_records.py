@@ -51,7 +51,7 @@ def _drop(path: Path, name: str) -> None:
         (lambda path: path.write_bytes(path.read_bytes()[:100]), "not readable as JSON"),
         (lambda path: path.write_bytes(b""), "not readable as JSON"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "not readable as JSON"),
-        (lambda path: path.write_text("[1]"), "schema version None"),
+        (lambda path: path.write_text("[1]"), "not a JSON object"),
         (lambda path: _change(path, schema=2), "schema version 2, this program reads 1"),
         (lambda path: _drop(path, "metrics"), "metrics: Field required"),
         (lambda path: _change(path, extra=1), "extra: Extra inputs"),
