@@ -18,6 +18,7 @@ import torch
 from benchmark.checkout import code_state
 from benchmark.job import Job, Options, Outcome, logger, receipt_of, record_failure, sweep_up
 from benchmark.stop import StopRequest
+from benchmark.training.device import in_short
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
 from methods.history import LossHistory
 from results.files import CHECKPOINT, FAILURE, HISTORY, LOG, PROGRESS, write_atomically
@@ -41,14 +42,15 @@ T = TypeVar("T", bound=Resumable)
 class Attempt:
     """The work on one job under its lock.
 
-    prepare_seconds: what setting up the fresh training took; resumed: how often it was taken up; caught: warnings
-    so far.
+    prepare_seconds: what setting up the fresh training took; resumed: how often it was taken up; deterministic: whether
+    that was asked for from the first step on; caught: warnings so far.
     """
 
     def __init__(self, job: Job, store: Path, lock: Lock, options: Options, stop: StopRequest):
         self.job, self.store, self.lock, self.options, self.stop = job, store, lock, options, stop
         self.folder = store / job.path
         self.elapsed, self.prepare_seconds, self.resumed = 0.0, 0.0, 0
+        self.deterministic = options.deterministic
         self.caught: list[warnings.WarningMessage] = []
         self._replaced = receipt_of(job).inode(self.folder) if options.force else None
 
@@ -59,6 +61,7 @@ class Attempt:
             if state := load_checkpoint(self.folder):
                 training.restore(state["training"])
                 self.elapsed, self.resumed = state["elapsed"], state["resumed"] + 1
+                self.deterministic &= state.get("deterministic", False)
         except (OSError, MemoryError):
             raise  # the file may be whole: it stays for the next attempt
         except Exception as error:  # torch raises many kinds for a damaged file or another network's weights
@@ -80,7 +83,8 @@ class Attempt:
 
         def save(state: dict) -> None:
             elapsed = time.monotonic() - started
-            self.write(CHECKPOINT, _packed({"training": state, "elapsed": elapsed, "resumed": self.resumed}))
+            how = {"elapsed": elapsed, "resumed": self.resumed, "deterministic": self.deterministic}
+            self.write(CHECKPOINT, _packed({"training": state, **how}))
             logger.info("checkpoint at step %d", state["step"])
 
         train(training, Hooks(self.stop, save, self._report, self.options.checkpoint_seconds))
@@ -105,7 +109,7 @@ class Attempt:
     def warnings(self) -> list[str]:
         """What the job's record must say: warnings so far, and what is to be known of the code."""
         of_code = code_state().warnings(self.options.submitted)
-        return sorted({str(warning.message) for warning in self.caught} | set(of_code))
+        return sorted({in_short(str(warning.message)) for warning in self.caught} | set(of_code))
 
     def _report(self, step: int, steps: int, losses: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not end a healthy run for a progress bar's sake

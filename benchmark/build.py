@@ -1,6 +1,7 @@
 """build(job): trains an artifact once, under its lock, and keeps it where every run that needs it finds it."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -47,7 +48,7 @@ def obtain(job: Build, at: Attempt, device: torch.device) -> object:
     except RecordError:  # not there, or not to be trusted: who builds it sets that aside
         if failure := read_failure(at.store / job.path):
             raise _failed(job, at.store, failure.error) from None
-    outcome = build(job, at.store, Options(checkpoint_seconds=at.options.checkpoint_seconds), at.stop)
+    outcome = build(job, at.store, replace(at.options, force=False), at.stop)
     if outcome.state == "elsewhere":
         raise LockHeld(f"{job} is being built: {outcome.message}")
     if outcome.state == "unfinished":
@@ -69,7 +70,7 @@ def _failed(job: Build, store: Path, why: str) -> ArtifactFailed:
 
 
 def _build(job: Build, at: Attempt) -> str:
-    device = take_device(load_preset(job.preset).cpu_threads())
+    device = take_device(load_preset(job.preset).cpu_threads(), at.options.deterministic)
     forget_peak_memory(device)
     indices = find_subset(job.dataset, job.samples_per_class, job.seed)
     task = load_task(job, indices, device, resolve_precision("auto", device))
@@ -125,7 +126,7 @@ def _record(
         images_per_second=building.images_seen / seconds,
         resumed=at.resumed,
         finished=now(),
-        environment=environment(task.device, task.precision),
+        environment=environment(task.device, task.precision, at.deterministic),
         warnings=at.warnings(),
         prepare_seconds=at.prepare_seconds,
     )

@@ -39,7 +39,7 @@ class _Execution:
         self.run, self.at = run, at
 
     def work(self) -> str:
-        self.device = take_device(load_preset(self.run.preset).cpu_threads())
+        self.device = take_device(load_preset(self.run.preset).cpu_threads(), self.at.options.deterministic)
         forget_peak_memory(self.device)
         self.precision = resolve_precision(self.run.protocol.precision, self.device)
         self.indices = find_subset(self.run.dataset, self.run.samples_per_class, self.run.seed)
@@ -73,7 +73,7 @@ class _Execution:
             images_per_second=training.images_seen / train_seconds,
             resumed=self.at.resumed,
             finished=now(),
-            environment=environment(self.device, self.precision),
+            environment=environment(self.device, self.precision, self.at.deterministic),
             warnings=self.at.warnings(),
             artifacts=[artifact.key for artifact in run.artifacts],
             prepare_seconds=self.at.prepare_seconds,

@@ -37,6 +37,7 @@ class Options:
     force: bool = False  # run again and replace the record
     checkpoint_seconds: float = 180.0
     submitted: CodeState | None = None  # the code when the job was sent, if it was
+    deterministic: bool = False  # a GPU repeats its bits, as far as it can
 
 
 @dataclass(frozen=True)

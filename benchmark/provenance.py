@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 
 from benchmark.checkout import code_state
-from benchmark.training.device import describe
+from benchmark.training.device import describe, has_tf32
 from results.records import Environment
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-image", "scikit-learn", "pillow")
@@ -40,7 +40,7 @@ def peak_memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def environment(device: torch.device, precision: str) -> Environment:
+def environment(device: torch.device, precision: str, deterministic: bool) -> Environment:
     code = code_state()
     return Environment(
         host=socket.gethostname(),
@@ -53,4 +53,6 @@ def environment(device: torch.device, precision: str) -> Environment:
         versions=versions(),
         peak_memory=peak_memory(device),
         nice=os.nice(0) if hasattr(os, "nice") else 0,
+        deterministic=deterministic,
+        tf32=has_tf32(device),
     )

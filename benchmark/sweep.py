@@ -35,6 +35,7 @@ class RunRequest:
     force: bool = False
     fail_fast: bool = False
     keep_weights: bool = False
+    deterministic: bool = False
     yes: bool = False
 
 
@@ -74,7 +75,7 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
 
 
 def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> list[Ended]:
-    options = {"force": request.force, "keep_weights": request.keep_weights}
+    options = {name: getattr(request, name) for name in ("force", "keep_weights", "deterministic")}
     pool = Pool(store, request.workers, options, deadline, request.fail_fast)
     try:
         with screen.progress(len(jobs)) as watch:

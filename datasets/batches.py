@@ -1,14 +1,30 @@
 """Batches of a subset that lives on the device as uint8, cropped and flipped there (FIDELITY section 1)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """uint8 N×H×W×C -> float N×C×H×W in [0, 1], channels last in memory."""
-    return images.permute(0, 3, 1, 2).float().div_(255)
+    """uint8 N×H×W×C -> float N×C×H×W in [0, 1], channels last in memory; the same bits on every device."""
+    values = images.float().div_(255) if images.device.type == "cpu" else look_up(images)
+    return values.permute(0, 3, 1, 2)
+
+
+def look_up(images: Tensor) -> Tensor:
+    """uint8 -> float32 of the same shape, value / 255 as the CPU rounds it.
+
+    CUDA multiplies by the reciprocal instead, which is off in the last bit of 126 of the 256 values; on the CPU a
+    division is several times faster than this.
+    """
+    return _quotients(images.device).index_select(0, images.flatten().int()).view(images.shape)
+
+
+@lru_cache(maxsize=8)
+def _quotients(device: torch.device) -> Tensor:
+    return torch.arange(256).float().div_(255).to(device)
 
 
 def normalise(images: Tensor) -> Tensor:

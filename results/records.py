@@ -89,7 +89,9 @@ class Environment(RecordPart):
     """Where and with what a run was made; peak_memory in MiB.
 
     nice: the process's priority as the system counts it; above 0 it gave way to other work, so that its wall times
-    say nothing about speed and no estimate is made from them.
+    say nothing about speed and no estimate is made from them. deterministic: whether a GPU was told to repeat its
+    bits, from the first step on (what cannot is in the record's `warnings`). tf32: whether a GPU may have rounded fp32
+    to TF32; None on a CPU, and in records older than the field.
     """
 
     host: str
@@ -102,6 +104,8 @@ class Environment(RecordPart):
     versions: dict[str, str]
     peak_memory: Finite
     nice: Annotated[int, Field(ge=-20, le=20)] = 0
+    deterministic: bool = False
+    tf32: bool | None = None
 
 
 class Record(Keyed):

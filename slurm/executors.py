@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from submitit import DebugExecutor, Executor, LocalExecutor, SlurmExecutor
@@ -38,20 +39,25 @@ def slurm_executor(profile: Profile, folder: Path, name: str, after: Sequence[st
 def local_executor(profile: Profile, folder: Path, number: int) -> Executor:
     """An executor for the `number`th job of a local submission; GPUs are dealt out in turn."""
     executor = LocalExecutor(folder, python=_PYTHON)
-    parameters: dict[str, object] = {"timeout_min": _FOREVER, "setup": _exports(profile)}
+    setup = _exports(profile)
     if profile.gres:
         gpus = visible_gpus()
-        parameters |= {"gpus_per_node": 1, "visible_gpus": [gpus[number % len(gpus)]]}
-    executor.update_parameters(**parameters)
+        # by the shell: submitit itself takes numbers alone, and without any hides every GPU
+        setup.insert(0, f"export CUDA_VISIBLE_DEVICES={shlex.quote(gpus[number % len(gpus)])}")
+    executor.update_parameters(timeout_min=_FOREVER, setup=setup)
     return executor
 
 
-def visible_gpus() -> list[int]:
-    """The numbers of this machine's NVIDIA devices that this process may use."""
+def visible_gpus() -> list[str]:
+    """This machine's NVIDIA devices that this process may use, as CUDA_VISIBLE_DEVICES names them, at least one.
+
+    Numbers, UUIDs (GPU-...) and MIG instances (MIG-...) stay as they are; where all are hidden, the one name is empty.
+    """
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if listed:
-        return [int(number) for number in listed.split(",") if number.isdigit()] or [0]
-    return [n for n in range(64) if Path(f"/dev/nvidia{n}").exists()] or [0]
+    if listed is None:
+        return [str(n) for n in range(64) if Path(f"/dev/nvidia{n}").exists()] or ["0"]
+    names = takewhile(lambda name: name not in ("", "-1"), map(str.strip, listed.split(",")))  # CUDA reads no further
+    return list(names) or [""]
 
 
 def script(profile: Profile, folder: Path, name: str, count: int, after: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ class SubmitRequest:
     dry_run: bool = False
     retry: bool = False
     max_hours: float | None = None
+    deterministic: bool = False
     yes: bool = False
 
 
@@ -56,6 +57,7 @@ class Draft:
     arrays: list[Array]
     guessed: bool
     submission: Submission
+    deterministic: bool
 
     @property
     def hours(self) -> float:
@@ -108,7 +110,16 @@ def make_draft(plan: Plan, stores: Stores, profile: Profile, request: SubmitRequ
     code = code_state()
     head = (new_id(), plan.grid.name, request.profile, profile.executor, profile.runs_per_gpu, device)
     submission = Submission(*head, code.commit, code.dirty, sent, _failures(plan, jobs, stores.own))
-    return Draft(plan, standing, profile, jobs, arrays, any(estimates[job.key][1] for job in jobs), submission)
+    return Draft(
+        plan,
+        standing,
+        profile,
+        jobs,
+        arrays,
+        any(estimates[job.key][1] for job in jobs),
+        submission,
+        request.deterministic,
+    )
 
 
 def _failures(plan: Plan, jobs: list[Job], store: Path) -> dict[str, str]:
@@ -268,4 +279,5 @@ def _order(draft: Draft, pack: Pack, store: Path, folder: Path) -> "Order":
     failures = {
         job.key: draft.submission.failures[job.key] for job in pack.jobs if job.key in draft.submission.failures
     }
-    return Order(pack.jobs, store, folder, draft.profile.runs_per_gpu, code_state(), failures)
+    side_by_side = draft.profile.runs_per_gpu
+    return Order(pack.jobs, store, folder, side_by_side, code_state(), failures, draft.deterministic)

@@ -28,7 +28,8 @@ _LOOK_SECONDS = 5.0  # how often cancelled runs are looked for
 @dataclass(frozen=True)
 class Order:
     """A pack on its way. folder: the submission's; side_by_side: how many runs at once; code: as it was
-    when the order was sent; failures: when the runs that it tries again had failed, by key."""
+    when the order was sent; failures: when the runs that it tries again had failed, by key; deterministic: whether
+    GPUs repeat their bits, as far as they can."""
 
     jobs: tuple[Job, ...]
     store: Path
@@ -36,12 +37,14 @@ class Order:
     side_by_side: int
     code: CodeState
     failures: dict[str, str] = field(default_factory=dict)
+    deterministic: bool = False
 
 
 def work_here(order: Order) -> None:
     """The jobs of an order in this process, one after the other."""
+    options = {"deterministic": order.deterministic}
     for job in order.jobs:
-        _say(f"{job}: {': '.join(perform(job, order.store, {}))}")
+        _say(f"{job}: {': '.join(perform(job, order.store, options))}")
 
 
 class Work:
@@ -128,7 +131,8 @@ class Shift:
         return any(is_running(self.order.store / part.path) for part in (job, *with_needs(job.artifacts)))
 
     def _work_on(self, jobs: list[Job]) -> None:
-        self._pool = Pool(self.order.store, self.order.side_by_side, {"submitted": self.order.code})
+        options = {"submitted": self.order.code, "deterministic": self.order.deterministic}
+        self._pool = Pool(self.order.store, self.order.side_by_side, options)
         self._pool.work(jobs, self._watch)
 
     def _watch(self, running: dict[str, tuple[Job, Progress]], ended: list[Ended]) -> None:

@@ -109,6 +109,11 @@ def output_option(what: str, required: bool = False) -> Callable[[F], F]:
     return click.option("-o", "--output", type=FILE, required=required, help=what)
 
 
+def deterministic_option(command: F) -> F:
+    """--deterministic, for what trains; the verb gets `deterministic`, a flag."""
+    return click.option("--deterministic", is_flag=True, help="Have a GPU repeat its bits where it can.")(command)
+
+
 def _gathered(options: dict[str, Option], name: str, make: Callable[..., object], command: F) -> F:
     """Adds options, of which the command gets what `make` makes of their values."""
 

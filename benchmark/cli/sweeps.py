@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from benchmark.cli.notes import note, note_left_out, screen
-from benchmark.cli.options import FORMATS, selection_options, store_option, stores_options
+from benchmark.cli.options import FORMATS, deterministic_option, selection_options, store_option, stores_options
 from benchmark.selection import Selection
 from results.stores import Stores
 
@@ -50,6 +50,7 @@ def plan(study: str, form: str, selection: Selection, stores: Stores) -> None:
 @click.option("--force", is_flag=True, help="Run finished runs again; replaces records.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--keep-weights", is_flag=True, help="Leave the weights beside the record.")
+@deterministic_option
 @click.option("--yes", is_flag=True, help="Do not ask before a long sweep.")
 def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None:
     """Run what is missing of STUDY; stop and go on any time.
@@ -79,6 +80,7 @@ def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None
 @click.option("--dry-run", is_flag=True, help="Print plan and sbatch scripts, and stop.")
 @click.option("--retry", is_flag=True, help="Submit failed runs again.")
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), help="At most so much estimated work.")
+@deterministic_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def submit(study: str, selection: Selection, stores: Stores, **values: Any) -> None:
     """Send what is missing of STUDY to a cluster, once.

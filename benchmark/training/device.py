@@ -1,6 +1,8 @@
 """The device a run works on, and the precision that its hardware is good at."""
 
 import ctypes
+import os
+import re
 import sys
 
 import torch
@@ -8,14 +10,41 @@ import torch
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
-def take_device(threads: int) -> torch.device:
+def take_device(threads: int, deterministic: bool = False) -> torch.device:
     """Readies this process for training, with so many CPU threads.
 
-    The device is the GPU where there is one; hide it with CUDA_VISIBLE_DEVICES= to use the CPU.
+    The device is the GPU where there is one; hide it with CUDA_VISIBLE_DEVICES= to use the CPU. deterministic: whether
+    a GPU repeats its bits as far as it can; a CPU always does.
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    _set_arithmetic(deterministic)
+    return torch.device("cuda")
+
+
+def _set_arithmetic(deterministic: bool) -> None:
+    """How GPUs compute in this process: fp32 is never rounded to TF32, and kernels are not chosen by their speed."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, deterministic
+    torch.set_deterministic_debug_mode("warn" if deterministic else "default")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first product
+
+
+def has_tf32(device: torch.device) -> bool | None:
+    """Whether this process lets a GPU round fp32 to TF32 in convolutions or products; None for a CPU."""
+    if device.type != "cuda":
+        return None
+    return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+
+
+def in_short(warning: str) -> str:
+    """A warning as a record holds it: torch's of an operator without a deterministic form is one of several lines."""
+    found = re.match(r"(\S+) does not have a deterministic implementation", warning)
+    return f"not repeatable on a GPU, for all of --deterministic: {found[1]}" if found else warning
 
 
 def keep_freed_memory() -> None:
@@ -32,7 +61,8 @@ def keep_freed_memory() -> None:
 def resolve_precision(precision: str, device: torch.device) -> str:
     """What `auto` becomes: bf16 where the hardware multiplies it natively, else fp32.
 
-    A GPU older than NVIDIA's Ampere thus works in fp32; ChimeraMix's code trains in fp16 on all of them.
+    A GPU older than NVIDIA's Ampere thus works in fp32, never in fp16 as ChimeraMix's code does on all of them. A
+    run's key holds the word `auto`, its record what that became.
     """
     if precision != "auto":
         return precision

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
+from datasets.batches import Crops, draw_partners, epoch_order, look_up, normalise, to_unit
 
 PAPER = [(32, 4), (96, 12)]
 
@@ -89,6 +89,13 @@ def test_to_unit_divides_by_255_and_moves_the_channels():
     assert found.dtype == torch.float32
     assert torch.allclose(found, expected, rtol=0, atol=1e-7)
     assert images.flatten().tolist() == [0, 51, 255, 102, 204, 153]
+
+
+def test_the_table_of_other_devices_has_the_bits_of_the_cpus_division():
+    every = torch.arange(256, dtype=torch.uint8).view(4, 8, 8, 1)
+    assert torch.equal(look_up(every).permute(0, 3, 1, 2), to_unit(every))
+    reciprocal = every.float() * torch.tensor(1 / 255)
+    assert (reciprocal != look_up(every)).sum() == 126  # what CUDA makes of a division by 255
 
 
 def test_to_unit_is_channels_last_in_memory():

@@ -1,5 +1,7 @@
 """What sbatch gets, character by character where it matters."""
 
+import shlex
+
 import pytest
 
 from slurm.executors import local_executor, script, visible_gpus
@@ -82,8 +84,20 @@ def test_short_jobs_are_told_to_stop_in_time(no_slurm, tmp_path):
     assert "#SBATCH --signal=USR2@20" in lines(script(profile, tmp_path, "name", 1, []))
 
 
-def test_local_jobs_get_gpus_in_turn(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    assert visible_gpus() == [2, 5]
+@pytest.mark.parametrize(
+    ("listed", "dealt"),
+    [
+        ("2,5", ["2", "5", "2"]),
+        ("GPU-8f2e1b6c-0000-4a5b, GPU-17", ["GPU-8f2e1b6c-0000-4a5b", "GPU-17", "GPU-8f2e1b6c-0000-4a5b"]),
+        ("MIG-GPU-8f2e/1/0", ["MIG-GPU-8f2e/1/0"] * 3),
+        ("3,-1,4", ["3"] * 3),  # as CUDA reads it
+        ("-1", [""] * 3),
+        ("", [""] * 3),
+    ],
+)
+def test_local_jobs_get_the_named_gpus_in_turn_and_no_other(listed, dealt, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
     profile = Profile(executor="local", gres="gpu:1", processes=3)
-    assert [local_executor(profile, tmp_path, n).parameters["visible_gpus"] for n in range(3)] == [[2], [5], [2]]
+    setups = [local_executor(profile, tmp_path, n).parameters["setup"] for n in range(3)]
+    assert [setup[0] for setup in setups] == [f"export CUDA_VISIBLE_DEVICES={shlex.quote(name)}" for name in dealt]
+    assert visible_gpus() == list(dict.fromkeys(dealt))
