@@ -45,7 +45,8 @@ class Arrays:
 
     @staticmethod
     def at(folder: Path) -> bool:
-        return (folder / "classes.json").exists()
+        last = folder / "classes.json"
+        return last.exists() and last.stat().st_size > 0  # once it was not synced, and empty after a power cut
 
     def class_names(self) -> list[str]:
         content = read_regular(self.folder / "classes.json")
