@@ -29,9 +29,9 @@ class StoredDataset(Dataset):
 
     def class_names(self) -> list[str]:
         names = self._source.class_names()
-        if len(names) != self.num_classes or not all(isinstance(name, str) for name in names):
+        if len(names) != self.num_classes:
             folder = self._source.folder
-            raise DataCorrupt(f"{folder} does not name the {self.num_classes} classes of {self.name}; make it anew")
+            raise DataCorrupt(f"{folder} names {len(names)} classes, {self.name} has {self.num_classes}; make it anew")
         return names
 
     @cached_property
