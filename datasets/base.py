@@ -117,6 +117,7 @@ class Dataset:
 
     def check(self) -> None:
         """Raises DataMissing or DataCorrupt, with the way to mend it, unless all is there."""
+        self.class_names()
         self.test()
         self.train_images(self.present())
 

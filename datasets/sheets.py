@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, TypeAdapter, ValidationError
 
 from datasets.base import DataCorrupt, DataMissing, Images
 from datasets.contents import read_regular, require_regular
@@ -20,6 +20,8 @@ from datasets.images import open_rgb
 
 # what reading a bad file raises; RuntimeError: encrypted or of an unknown compression
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+_NAMES = TypeAdapter(list[str])
 
 
 class Source(Protocol):
@@ -45,14 +47,16 @@ class Arrays:
 
     @staticmethod
     def at(folder: Path) -> bool:
-        return (folder / "classes.json").exists()
+        last = folder / "classes.json"
+        return last.exists() and last.stat().st_size > 0  # once it was not synced, and empty after a power cut
 
     def class_names(self) -> list[str]:
-        content = read_regular(self.folder / "classes.json")
+        path = self.folder / "classes.json"
         try:
-            return list(json.loads(content))
-        except _DAMAGE as error:
-            raise DataCorrupt(f"{self.folder / 'classes.json'} cannot be read ({error}); prepare again") from error
+            return _NAMES.validate_json(read_regular(path))
+        except ValidationError as error:
+            why = error.errors()[0]["msg"]
+            raise DataCorrupt(f"{path} is no list of names ({why}); delete its folder and prepare again") from error
 
     def train_labels(self) -> np.ndarray:
         return self._load("train_labels").astype(np.int64)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from datasets.base import DataMissing, Dataset, Images, data_root
+from datasets.base import DataCorrupt, DataMissing, Dataset, Images, data_root
 from datasets.sheets import Arrays, Sheets, Source
 
 
@@ -28,7 +28,11 @@ class StoredDataset(Dataset):
         return self.find()
 
     def class_names(self) -> list[str]:
-        return self._source.class_names()
+        names = self._source.class_names()
+        if len(names) != self.num_classes:
+            folder = self._source.folder
+            raise DataCorrupt(f"{folder} names {len(names)} classes, {self.name} has {self.num_classes}; make it anew")
+        return names
 
     @cached_property
     def _train_labels(self) -> np.ndarray:

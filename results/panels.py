@@ -36,6 +36,7 @@ class Panel:
 
 
 Cells = Sequence[tuple[CellSpec, Point]]
+Name = Callable[[CellSpec], str]
 
 
 def panels_of(outline: Outline, records: Records) -> list[Panel]:
@@ -71,11 +72,29 @@ def _over_parameter(axis: ParameterAxis, shown: Cells) -> list[Panel]:
     at = [(cell, replace(point, x=_number(cell, axis.parameter))) for cell, point in shown]
     name = axis.line
     if name is None:
-        return [_panel(axis, "", _lines(at, lambda cell: cell.dataset_label))] if at else []
+        return [_panel(axis, "", _lines(at, _naming(at, _dataset, _base, _size)))] if at else []
     return [
         _panel(axis, title, _lines(cells, lambda cell: f"{_number(cell, name):g} {name}"))
-        for title, cells in _grouped(at, lambda cell: cell.method.partition("(")[0])
+        for title, cells in _grouped(at, _naming(at, _base, _dataset, _size))
     ]
+
+
+def _naming(shown: Cells, first: Name, *others: Name) -> Name:
+    """What tells cells apart that no one line may join: its first name, and the others where cells differ in them."""
+    differing = [name for name in others if len({name(cell) for cell, _ in shown}) > 1]
+    return lambda cell: ", ".join(name(cell) for name in (first, *differing))
+
+
+def _dataset(cell: CellSpec) -> str:
+    return cell.dataset_label
+
+
+def _base(cell: CellSpec) -> str:
+    return cell.method.partition("(")[0]
+
+
+def _size(cell: CellSpec) -> str:
+    return f"{cell.samples_per_class} per class"
 
 
 def _panel(axis: ParameterAxis, title: str, lines: dict[str, list[Point]]) -> Panel:
@@ -96,14 +115,14 @@ def _number(cell: CellSpec, parameter: str) -> float:
     return float(cell.parameters.get(parameter, math.nan))
 
 
-def _grouped(shown: Cells, key: Callable[[CellSpec], str]) -> list[tuple[str, list[tuple[CellSpec, Point]]]]:
+def _grouped(shown: Cells, key: Name) -> list[tuple[str, list[tuple[CellSpec, Point]]]]:
     groups: dict[str, list[tuple[CellSpec, Point]]] = {}
     for cell, point in shown:
         groups.setdefault(key(cell), []).append((cell, point))
     return list(groups.items())
 
 
-def _lines(shown: Cells, key: Callable[[CellSpec], str]) -> dict[str, list[Point]]:
+def _lines(shown: Cells, key: Name) -> dict[str, list[Point]]:
     lines = {label: [point for _, point in cells] for label, cells in _grouped(shown, key)}
     numbers = all(isinstance(point.x, (int, float)) for points in lines.values() for point in points)
     return {label: sorted(points, key=lambda p: p.x) if numbers else points for label, points in lines.items()}

@@ -90,6 +90,21 @@ def test_chimeramix_figure_6_has_a_panel_per_mask_and_a_line_per_number_of_block
         assert [point.x for point in line] == [0, 0.25, 0.5, 0.75, 1]
 
 
+def test_over_a_parameter_no_line_joins_two_datasets_or_two_sizes(panels, draw_tree, tmp_path):
+    mine = [f"folder:{draw_tree(tmp_path / place / 'mine', seed)}" for seed, place in enumerate("ab")]
+    axes = {"datasets": (mine[0], mine[1]), "samples_per_class": (1, 2), "seeds": (0,)}
+    for name, titles, lines in (
+        ("chimeramix-figure6", "chimeramix-grid, Folder {}/mine, {} per class", None),
+        ("figure5", "", "Folder {}/mine, {} per class"),
+    ):
+        found, _ = panels(name, lambda cell, seed: float(cell.samples_per_class), **axes)
+        expected = [(titles or lines).format(place, size) for place in "ab" for size in (1, 2)]
+        shown = [panel.title for panel in found] if titles else list(found[0].lines)
+        assert [one for one in shown if "seg" not in one] == expected
+        for line in [line for panel in found for line in panel.lines.values()]:
+            assert len({point.x for point in line}) == len(line) and len({point.mean for point in line}) == 1
+
+
 def test_a_row_that_leaves_a_parameter_out_stands_at_its_default(panels):
     """Figure 8's row hydramix(noise=0.0) is plain hydramix, and so is any that --method names without it."""
     (panel,), _ = panels("figure8", lambda cell, seed: 30.0, methods=("hydramix", "hydramix(noise=0.5)"), seeds=(0,))

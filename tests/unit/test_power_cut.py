@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from benchmark.imports import import_records
-from datasets.base import get_dataset
+from datasets.base import DataCorrupt, DataMissing, get_dataset
 from datasets.bundle import export
+from datasets.cifar import Cifar10, Cifar10Dedup
 from datasets.download import Archive
 from datasets.files import draft_of, make_folder, write_atomically
 from datasets.sheets import write_arrays
@@ -106,6 +107,34 @@ def test_prepared_arrays_last_and_classes_come_last(disk, tmp_path):
     renamed = [Path(path).name for kind, path in disk.events if kind == "rename"]
     assert renamed == ["train.npy", "train_labels.npy", "classes.json"]
     assert all(disk.lasting(folder / name) for name in renamed)
+
+
+def _prepared(root, classes):
+    images = np.zeros((10, 32, 32, 3), np.uint8)
+    labels = np.arange(10)
+    folder = root / "prepared" / "cifar10"
+    write_arrays(folder, classes, train=images, train_labels=labels, test=images, test_labels=labels)
+    return folder / "classes.json"
+
+
+def test_what_a_power_cut_left_empty_is_prepared_again(empty_root, monkeypatch):
+    _prepared(empty_root, list("abcdefghij")).write_bytes(b"")
+    with pytest.raises(DataMissing, match="data prepare --dataset cifar10"):
+        Cifar10().check()
+    monkeypatch.setattr(Archive, "fetch", lambda archive, root: pytest.fail("fetched"))
+    with pytest.raises(pytest.fail.Exception, match="fetched"):
+        Cifar10().prepare()
+
+
+@pytest.mark.parametrize("content", ["[]", '["a"]', '"abcdefghij"', "[0,1,2,3,4,5,6,7,8,9]", "{}", "5", "null", "["])
+def test_classes_that_are_not_the_datasets_are_not_called_ready(empty_root, content):
+    path = _prepared(empty_root, list("abcdefghij"))
+    Cifar10().check()
+    path.write_text(content)
+    with pytest.raises(DataCorrupt, match=str(path.parent)):
+        Cifar10().check()
+    with pytest.raises(DataCorrupt, match=str(path.parent)):
+        Cifar10Dedup().check()
 
 
 def test_a_download_lasts(disk, tmp_path, monkeypatch):
