@@ -1,5 +1,6 @@
 """A lock per run folder that holds between processes and hosts on a shared file system, without flock."""
 
+import errno
 import json
 import os
 import socket
@@ -20,6 +21,7 @@ from results.reader import RecordError, read_json
 STALE_SECONDS = 300.0
 _BEAT_SECONDS = 20.0
 _BOOT_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 _LARGEST = 4096  # bytes; a lock has 300
 _UNKNOWN: dict[str, Any] = {
     "host": "?",
@@ -89,6 +91,10 @@ class Lock:
             os.close(self._descriptor)
             if isinstance(error, FileExistsError | FileNotFoundError):  # held, or the draft was swept up
                 return False
+            if error.filename2 and error.errno in _NO_HARD_LINKS:
+                reason = "its file system has no hard links, by which locks are taken; put the store on another"
+                raise OSError(error.errno, reason, str(self.path.parent)) from error
+            error.filename = error.filename or str(self.path)  # a full disk's error has none
             raise
         finally:
             draft.unlink(missing_ok=True)

@@ -49,7 +49,7 @@ def test_fp32_on_a_gpu_is_fp32_and_the_record_says_so(monkeypatch) -> None:
 @pytest.mark.usefixtures("one_thread", "as_with_a_gpu")
 def test_what_cannot_be_repeated_is_named_in_a_line() -> None:
     take_device(1, deterministic=True)
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="deterministic") as caught:
         torch.ones(3).put_(torch.tensor([0]), torch.tensor([1.0]))  # one of which torch says so on a CPU too
     assert [in_short(str(warning.message)) for warning in caught] == [
         "not repeatable on a GPU, for all of --deterministic: put_"
