@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from datasets.files import make_folder, settle
 from datasets.registry import BadInput
 
 
@@ -42,7 +43,7 @@ def replaced(output: Path) -> Iterator[Path]:
     """
     draft, was_there = output.with_name(f".{output.name}.{uuid.uuid4().hex}"), output.exists()
     try:
-        draft.mkdir(parents=True)
+        make_folder(draft)
         if was_there:
             output.rmdir()  # a mount refuses: better now than after the training
     except OSError as error:
@@ -50,7 +51,7 @@ def replaced(output: Path) -> Iterator[Path]:
         raise BadInput(f"{output} cannot be replaced ({error.strerror}): name a new folder, here or in it") from error
     try:
         yield draft
-        draft.rename(output)
+        settle(draft, output)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         if was_there and not output.exists():

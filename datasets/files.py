@@ -43,8 +43,8 @@ def draft_of(path: Path, verify: Verify | None = None) -> Iterator[Path]:
 
 
 def settle(draft: Path, path: Path, verify: Verify | None = None) -> None:
-    """Gives a written file its name in the same folder, for good; verify: as in `write_atomically`."""
-    _sync(draft)
+    """Gives a written file, or a folder with all in it, its name beside it, for good; verify: as `write_atomically`."""
+    _sync_all(draft)
     if verify:
         verify()
     os.replace(draft, path)
@@ -58,6 +58,15 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         with suppress(PermissionError):  # a folder that may be written to and not looked into cannot be synced
             _sync(folder.parent)
+
+
+def _sync_all(path: Path) -> None:
+    """Syncs a file, or the files and folders in a folder, from the inside out."""
+    for folder, _, names in os.walk(path, topdown=False):
+        for name in [*names, ""]:
+            _sync(Path(folder, name))
+    if not path.is_dir():
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark.imports import import_records
+from benchmark.outputs import replaced
 from datasets.base import DataCorrupt, DataMissing, get_dataset
 from datasets.bundle import export
 from datasets.cifar import Cifar10, Cifar10Dedup
@@ -94,6 +95,16 @@ def test_who_may_write_no_more_replaces_nothing(tmp_path):
     with pytest.raises(PermissionError):
         write_atomically(tmp_path / "file", b"new", refuse)
     assert (tmp_path / "file").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_of_images_lasts_with_all_in_it(disk, tmp_path):
+    with replaced(tmp_path / "out" / "images") as draft:
+        for name in "ab":
+            (draft / name).mkdir()
+            (draft / name / "0.png").write_bytes(b"image")
+    assert disk.lasting(tmp_path / "out" / "images")
+    synced = [path for kind, path in disk.events[: disk.events.index(("from", str(draft)))] if kind == "sync"]
+    assert {str(draft / name) for name in ("a", "b", "a/0.png", "b/0.png")} <= set(synced)
 
 
 def test_folders_that_are_there_are_not_made_again(disk, tmp_path):
