@@ -8,7 +8,6 @@ import torch
 
 from benchmark.attempt import Attempt, attempt
 from benchmark.job import Options, Outcome, logger, now
-from benchmark.pictures import draw_tiles
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Build
@@ -19,6 +18,7 @@ from benchmark.training.loop import Interrupted
 from datasets.subset import find_subset, subset_hash
 from methods.artifacts import Building
 from methods.task import Task
+from methods.tiles import draw_tiles
 from results.artifacts import SAMPLES, TENSORS, ArtifactRecord, read_tensors, write_artifact
 from results.files import Verify, write_atomically
 from results.locks import LockHeld, LockLost

@@ -11,7 +11,7 @@ from benchmark.cli.options import output_option, store_option
 from datasets.registry import BadInput
 
 if TYPE_CHECKING:
-    from benchmark.augment import Subject
+    from benchmark.cli.augment import Subject
 
 
 def _subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,7 +29,7 @@ def _subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _subject(method: str, dataset: str, samples_per_class: int | None, seed: int, preset: str) -> "Subject":
     """The generator that the options name."""
-    from benchmark.augment import Subject
+    from benchmark.cli.augment import Subject
     from datasets.base import get_dataset
     from methods.registry import parse_method
 
@@ -51,7 +51,7 @@ def samples(output: Path, store: Path, **subject: Any) -> None:
     Example:
       hydrabench samples --dataset digits --preset demo -o samples.png
     """
-    from benchmark.augment import make_samples
+    from benchmark.cli.augment import make_samples
 
     if output.suffix != ".png":
         raise BadInput(f"{output}: samples are a .png file")
@@ -73,7 +73,7 @@ def augment(per_class: int, output: Path, store: Path, **subject: Any) -> None:
     Example:
       hydrabench augment --dataset folder:PATH --per-class 100 -o OUT/
     """
-    from benchmark.augment import augment as compose
+    from benchmark.cli.augment import augment as compose
 
     compose(_subject(**subject), per_class, store, output, screen())
 

@@ -25,7 +25,7 @@ from results.escape import one_line
 from results.stores import Stores
 
 if TYPE_CHECKING:
-    from benchmark.imports import Import
+    from benchmark.cli.imports import Import
 
 TABLE_FORMATS = click.Choice(["text", "markdown", "latex", "csv", "json"])
 EXPORTS = ("csv", "parquet", "json")
@@ -251,7 +251,7 @@ def import_(folder: Path, store: Path) -> None:
     With what is beside them, and the artifacts that its runs share. Says which are there already or disagree. Exit
     status 1 where records disagree or cannot be trusted; they are left as they are, on both sides.
     """
-    from benchmark.imports import Import, import_artifacts, import_records
+    from benchmark.cli.imports import Import, import_artifacts, import_records
 
     runs, artifacts = import_records(folder.resolve(), store), import_artifacts(folder.resolve(), store)
     for done in (runs, artifacts):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.imports import import_records
+from benchmark.cli.imports import import_records
 from results.exchange import COLUMNS, export
 from results.index import load_records
 from results.records import Record, read_record, write_record

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.imports import import_artifacts, import_records
+from benchmark.cli.imports import import_artifacts, import_records
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ArtifactRecord, read_artifact, read_tensors, write_artifact
 from results.files import MEASURED
@@ -115,7 +115,7 @@ def test_who_lost_the_lock_writes_no_record(plant, make_run, here, there, monkey
 
 
 def test_links_pipes_and_giants_are_not_copied(plant, here, there, tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.imports._LARGEST_HISTORY", 100)
+    monkeypatch.setattr("benchmark.cli.imports._LARGEST_HISTORY", 100)
     (tmp_path / "secret").write_text("step,loss\n")
     made = [plant(there, seed=seed) for seed in range(5)]
     histories = [path / "history.csv" for _, path in made]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.augment import Subject, augment, make_samples
-from benchmark.outputs import replaced, require_free, require_writable
+from benchmark.cli.augment import Subject, augment, make_samples
+from benchmark.cli.outputs import replaced, require_free, require_writable
 from datasets.base import get_dataset
 from datasets.registry import BadInput
 from methods.registry import parse_method
@@ -87,7 +87,7 @@ def subject() -> Subject:
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr("benchmark.augment.ensure_built", lambda *_: pytest.fail("it trains before it looks"))
+    monkeypatch.setattr("benchmark.cli.augment.ensure_built", lambda *_: pytest.fail("it trains before it looks"))
 
 
 @pytest.mark.usefixtures("no_training")
@@ -114,8 +114,8 @@ def test_a_parent_that_cannot_be_written_is_refused_before_the_training(verb, tm
 
 
 def test_a_recipe_without_a_picture_is_said_to_have_none(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.augment.ensure_built", lambda *_: subject().builds)
-    monkeypatch.setattr("benchmark.augment._task", lambda *_: None)
-    monkeypatch.setattr("benchmark.augment.draw_samples", lambda *_: False)
+    monkeypatch.setattr("benchmark.cli.augment.ensure_built", lambda *_: subject().builds)
+    monkeypatch.setattr("benchmark.cli.augment._task", lambda *_: None)
+    monkeypatch.setattr("benchmark.cli.augment.draw_samples", lambda *_: False)
     with pytest.raises(BadInput, match="there is no picture of a"):
         make_samples(subject(), tmp_path / "store", tmp_path / "a.png", None)

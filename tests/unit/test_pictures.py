@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.pictures import _font, draw_tiles, fit_caption
 from methods.artifacts import Tile
+from methods.tiles import _font, draw_tiles, fit_caption
 
 
 @pytest.mark.parametrize("text", ["cat", "", "Übergröße", "Ελλάδα", "кошка", "a – b"])

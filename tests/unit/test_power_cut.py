@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.imports import import_records
-from benchmark.outputs import replaced
+from benchmark.cli.imports import import_records
+from benchmark.cli.outputs import replaced
 from datasets.base import DataCorrupt, DataMissing, get_dataset
 from datasets.bundle import export
 from datasets.cifar import Cifar10, Cifar10Dedup

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark import augment
-from benchmark.augment import Subject, make_samples
+from benchmark.cli.augment import Subject, make_samples
 from benchmark.sweep import Screen
 from benchmark.teacher import TeacherRecipe
 from datasets.base import get_dataset

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from benchmark.build import draw_samples, load_artifact
+from benchmark.cli.outputs import replaced, require_free, require_writable
 from benchmark.job import receipt_of
-from benchmark.outputs import replaced, require_free, require_writable
 from benchmark.pool import Pool
 from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Build, with_needs
