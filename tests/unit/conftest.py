@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,10 +50,17 @@ def real_sheets(real_data: Path, empty_root: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit test starts no process: one that needs any belongs to tests/lifecycle."""
+    """A unit test starts no process: one that needs any belongs to tests/lifecycle.
+
+    matplotlib alone may: it asks fc-list for fonts when it is first imported.
+    """
 
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("tests/unit starts no process: move this test to tests/lifecycle")
 
+    def refuse_but_for_fonts(self: subprocess.Popen, command: Any = (), *more: Any, **named: Any) -> None:
+        (popen if command[:1] == ["fc-list"] else refuse)(self, command, *more, **named)
+
+    popen = subprocess.Popen.__init__
     for owner, name in STARTS:
-        monkeypatch.setattr(owner, name, refuse)
+        monkeypatch.setattr(owner, name, refuse_but_for_fonts if owner is subprocess.Popen else refuse)
