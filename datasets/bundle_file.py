@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
+from datasets.contents import read_regular
+
 FORMAT = 1
 _LARGEST = 2**34  # bytes of all arrays; CIFAR's 60,000 images have 2**28
 _HEADER = 10_000  # characters of an array's header, as numpy limits it
@@ -84,11 +86,12 @@ def read_metas(content: np.ndarray) -> list[BundleMeta]:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file by name, none of them larger than the bytes that are there for it.
 
-    Raises ValueError, and what zipfile and its decompressors raise for a damaged or encrypted file.
+    Raises DataCorrupt where the file cannot be read just now (it may be whole), ValueError for another content, and
+    what zipfile and its decompressors raise for a damaged or encrypted one.
     """
     if not path.is_file():
         raise ValueError("not a regular file")
-    with zipfile.ZipFile(path) as file:
+    with zipfile.ZipFile(io.BytesIO(read_regular(path))) as file:
         members = file.infolist()
         if sum(member.file_size for member in members) > _LARGEST:
             raise ValueError(f"it says that it holds more than {_LARGEST} bytes")
@@ -109,9 +112,9 @@ def _array(content: bytes) -> np.ndarray:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """What an error says, in one line that a terminal can show."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    text = str(error).partition("\n")[0]
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error).partition("\n")[0])
     return f"it lacks {text}" if isinstance(error, KeyError) else text or type(error).__name__
