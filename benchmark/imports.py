@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,9 +83,19 @@ def _take_all(kind: _Kind, folders: Iterator[Path], store: Path, done: Import, p
         except (RecordError, LockHeld, LockLost) as error:
             done.report(f"{folder / kind.receipt}: {error}")
         except OSError as error:
-            if error.errno in _DISK:
-                return done.report(f"stopped at {folder / kind.receipt}: {error}")
             done.report(f"{folder / kind.receipt}: {error}")
+            if error.errno in _DISK or not _takes_files(store):
+                return done.report(f"stopped there: {store} takes no more")
+
+
+def _takes_files(store: Path) -> bool:
+    """Whether files can be written and locks held in a store at all, so that what failed was one of its folders."""
+    try:
+        with suppress(LockHeld), Lock(store):
+            return True
+    except OSError:
+        return False
+    return True
 
 
 def _take(kind: _Kind, folder: Path, store: Path, done: Import, places: dict[str, Path]) -> None:
