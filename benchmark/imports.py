@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
 from results.escape import one_line
-from results.files import FAILURE, HISTORY, RECORD, WEIGHTS, write_atomically
+from results.files import FAILURE, HISTORY, RECORD, TEMPORARY, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.reader import RecordError, Unreadable, read_content
@@ -105,6 +105,8 @@ def _take(kind: _Kind, folder: Path, store: Path, done: Import, places: dict[str
     if record.key in places:
         return _compare(kind, places[record.key], folder / kind.receipt, record, done)
     with Lock(target) as lock:
+        for draft in target.glob(TEMPORARY):  # of who was killed, or has lost the lock and may go on
+            draft.unlink(missing_ok=True)
         if os.path.lexists(target / kind.receipt):
             return _compare(kind, target / kind.receipt, folder / kind.receipt, record, done)
         for name, largest in kind.beside.items():

@@ -107,6 +107,15 @@ def test_a_record_that_comes_while_the_lock_is_waited_for_is_not_replaced(plant,
     assert read_record(here / make_run().path / RECORD).metrics.top1 == 60.0
 
 
+def test_a_draft_of_who_lost_the_lock_can_replace_nothing(plant, make_run, here, there):
+    plant(there)
+    folder = here / make_run().path
+    folder.mkdir(parents=True)
+    (folder / f".{RECORD}.{'0' * 32}").write_text("{}")
+    import_records(there, here)
+    assert sorted(file.name for file in folder.iterdir()) == ["history.csv", RECORD]
+
+
 def test_who_lost_the_lock_writes_no_record(plant, make_run, here, there, monkeypatch):
     plant(there)
     monkeypatch.setattr(Lock, "_is_mine", lambda lock: False)
