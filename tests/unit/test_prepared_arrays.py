@@ -1,5 +1,7 @@
 """Prepared arrays that are readable and no images or labels of their dataset are named before anything runs."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -57,3 +59,14 @@ def test_images_that_are_none(prepare, split, images, why):
 def test_labels_that_are_none(prepare, split, labels):
     with pytest.raises(DataCorrupt):
         prepare(**{split: labels}).check()
+
+
+def test_an_archive_that_is_a_pipe_or_a_folder_is_named(empty_root):
+    place = empty_root / Cifar10.archive.filename
+    os.mkfifo(place)
+    with pytest.raises(DataCorrupt, match=f"{place} is not a regular file"):
+        Cifar10().prepare()
+    place.unlink()
+    place.mkdir()
+    with pytest.raises(DataCorrupt, match=f"{place} is not a regular file"):
+        Cifar10().prepare()
