@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from datasets.checks import require_images, require_labels
 from datasets.paths import given_path
 from datasets.registry import BadInput, Registry, unknown
 
@@ -118,8 +119,17 @@ class Dataset:
     def check(self) -> None:
         """Raises DataMissing or DataCorrupt, with the way to mend it, unless all is there."""
         self.class_names()
-        self.test()
-        self.train_images(self.present())
+        self._require("the test set", *self.test())
+        present = self.present()
+        self._require("the training set", self.train_images(present), self.train_labels(), len(present))
+
+    def _require(self, name: str, images: np.ndarray, labels: np.ndarray, count: int | None = None) -> None:
+        """Raises DataCorrupt unless these are labels of this dataset and images, as many as labels or `count`."""
+        try:
+            require_labels(f"{name}'s labels", labels, self.num_classes)
+            require_images(name, images, len(labels) if count is None else count, self.image_size)
+        except ValueError as error:
+            raise DataCorrupt(f"{self.text}: {error}; get it anew") from error
 
     def remarks(self) -> list[str]:
         """After `check`: lines on what is readable and yet may not be what a person means it to be."""

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
+from datasets.checks import require_images, require_integers, require_labels
+from datasets.contents import read_regular
+
 FORMAT = 1
 _LARGEST = 2**34  # bytes of all arrays; CIFAR's 60,000 images have 2**28
 _HEADER = 10_000  # characters of an array's header, as numpy limits it
@@ -33,13 +36,13 @@ class BundleMeta(BaseModel):
         """Raises ValueError, or KeyError for a missing array, unless they are the images of this one dataset."""
         self._require_one_name()
         labels, index = arrays["train_labels"], arrays["train_index"]
-        _require_integers("train_labels", labels)
-        _require_integers("train_index", index)
+        require_integers("train_labels", labels)
+        require_integers("train_index", index)
         if not np.array_equal(np.unique(labels), np.arange(self.num_classes)):
             raise ValueError(f"train_labels are not those of {self.num_classes} classes")
         if (np.diff(index.astype(np.int64), prepend=-1, append=len(labels)) < 1).any():
             raise ValueError(f"train_index is no ascending list of positions below {len(labels)}")
-        self._require_images("train", arrays["train"], len(index))
+        require_images("train", arrays["train"], len(index), self.image_size)
         if "test" in arrays or "test_labels" in arrays:
             self._require_test(arrays["test"], arrays["test_labels"])
 
@@ -53,21 +56,8 @@ class BundleMeta(BaseModel):
             raise ValueError(f"{len(self.class_names)} names for {self.num_classes} classes")
 
     def _require_test(self, images: np.ndarray, labels: np.ndarray) -> None:
-        _require_integers("test_labels", labels)
-        if not len(labels) or labels.min() < 0 or labels.max() >= self.num_classes:
-            raise ValueError(f"test_labels is no list of labels below {self.num_classes}")
-        self._require_images("test", images, len(labels))
-
-    def _require_images(self, name: str, images: np.ndarray, count: int) -> None:
-        expected = (count, self.image_size, self.image_size, 3)
-        if images.shape != expected or images.dtype != np.uint8:
-            shape = "×".join(map(str, images.shape))
-            raise ValueError(f"{name} is {shape} of {images.dtype}, not {'×'.join(map(str, expected))} of uint8")
-
-
-def _require_integers(name: str, array: np.ndarray) -> None:
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"{name} has {array.ndim} dimensions of {array.dtype}, not one of integers")
+        require_labels("test_labels", labels, self.num_classes)
+        require_images("test", images, len(labels), self.image_size)
 
 
 def read_metas(content: np.ndarray) -> list[BundleMeta]:
@@ -84,11 +74,12 @@ def read_metas(content: np.ndarray) -> list[BundleMeta]:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file by name, none of them larger than the bytes that are there for it.
 
-    Raises ValueError, and what zipfile and its decompressors raise for a damaged or encrypted file.
+    Raises DataCorrupt where the file cannot be read just now (it may be whole), ValueError for another content, and
+    what zipfile and its decompressors raise for a damaged or encrypted one.
     """
     if not path.is_file():
         raise ValueError("not a regular file")
-    with zipfile.ZipFile(path) as file:
+    with zipfile.ZipFile(io.BytesIO(read_regular(path))) as file:
         members = file.infolist()
         if sum(member.file_size for member in members) > _LARGEST:
             raise ValueError(f"it says that it holds more than {_LARGEST} bytes")
@@ -109,9 +100,9 @@ def _array(content: bytes) -> np.ndarray:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """What an error says, in one line that a terminal can show."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    text = str(error).partition("\n")[0]
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error).partition("\n")[0])
     return f"it lacks {text}" if isinstance(error, KeyError) else text or type(error).__name__

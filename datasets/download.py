@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.base import DataCorrupt, DataMissing
+from datasets.contents import require_regular
 from datasets.files import make_folder, settle
 
 
@@ -62,6 +63,8 @@ class Archive:
 
 
 def md5_of(path: Path) -> str:
+    """In hex; raises DataCorrupt for what is no regular file."""
+    require_regular(path, path.stat())  # a pipe would be waited for
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 

@@ -59,7 +59,7 @@ class Arrays:
             raise DataCorrupt(f"{path} is no list of names ({why}); delete its folder and prepare again") from error
 
     def train_labels(self) -> np.ndarray:
-        return self._load("train_labels").astype(np.int64)
+        return self._labels("train_labels")
 
     def train_index(self) -> np.ndarray:
         return np.arange(len(self._load("train_labels")))
@@ -68,10 +68,18 @@ class Arrays:
         return self._load("train")
 
     def test(self) -> Images:
-        return Images(np.asarray(self._load("test")), self._load("test_labels").astype(np.int64))
+        return Images(np.asarray(self._load("test")), self._labels("test_labels"))
 
     def remarks(self) -> list[str]:
         return []
+
+    def _labels(self, name: str) -> np.ndarray:
+        labels = self._load(name)
+        try:
+            return _require_integers(labels, 1)
+        except ValueError as error:
+            path = self.folder / f"{name}.npy"
+            raise DataCorrupt(f"{path} holds no labels ({error}); delete its folder and prepare again") from error
 
     def _load(self, name: str) -> np.ndarray:
         path = self.folder / f"{name}.npy"

@@ -43,7 +43,11 @@ class StoredDataset(Dataset):
 
     @cached_property
     def _train_pixels(self) -> np.ndarray:
-        return self._source.train_pixels()
+        pixels = self._source.train_pixels()
+        if len(pixels) != len(self._train_index):
+            folder, count = self._source.folder, len(self._train_index)
+            raise DataCorrupt(f"{folder} holds {len(pixels)} training images, not {count}; make it anew")
+        return pixels
 
     @cached_property
     def _train_index(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
 from results.escape import one_line
-from results.files import FAILURE, HISTORY, RECORD, WEIGHTS, write_atomically
+from results.files import FAILURE, HISTORY, RECORD, TEMPORARY, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.reader import RecordError, Unreadable, read_content
@@ -82,9 +83,19 @@ def _take_all(kind: _Kind, folders: Iterator[Path], store: Path, done: Import, p
         except (RecordError, LockHeld, LockLost) as error:
             done.report(f"{folder / kind.receipt}: {error}")
         except OSError as error:
-            if error.errno in _DISK:
-                return done.report(f"stopped at {folder / kind.receipt}: {error}")
             done.report(f"{folder / kind.receipt}: {error}")
+            if error.errno in _DISK or not _takes_files(store):
+                return done.report(f"stopped there: {store} takes no more")
+
+
+def _takes_files(store: Path) -> bool:
+    """Whether files can be written and locks held in a store at all, so that what failed was one of its folders."""
+    try:
+        with suppress(LockHeld), Lock(store):
+            return True
+    except OSError:
+        return False
+    return True
 
 
 def _take(kind: _Kind, folder: Path, store: Path, done: Import, places: dict[str, Path]) -> None:
@@ -94,6 +105,8 @@ def _take(kind: _Kind, folder: Path, store: Path, done: Import, places: dict[str
     if record.key in places:
         return _compare(kind, places[record.key], folder / kind.receipt, record, done)
     with Lock(target) as lock:
+        for draft in target.glob(TEMPORARY):  # of who was killed, or has lost the lock and may go on
+            draft.unlink(missing_ok=True)
         if os.path.lexists(target / kind.receipt):
             return _compare(kind, target / kind.receipt, folder / kind.receipt, record, done)
         for name, largest in kind.beside.items():

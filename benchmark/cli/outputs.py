@@ -18,7 +18,7 @@ def require_writable(output: Path) -> None:
     try:
         if output.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.parent)
         TemporaryFile(dir=output.parent).close()
     except OSError as error:
         raise BadInput(f"{output} cannot be written ({error.strerror}): name a file elsewhere") from error

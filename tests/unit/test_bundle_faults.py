@@ -1,8 +1,10 @@
 """A bundle that is not whole, or not what it says, is refused in one line that names the file and says what to do."""
 
+import errno
 import io
 import json
 import os
+import random
 import struct
 import zipfile
 
@@ -11,6 +13,7 @@ import pytest
 
 from datasets.base import DataCorrupt, get_dataset
 from datasets.bundle import export, read_bundle
+from datasets.registry import BadInput
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +207,35 @@ def test_no_regular_file_and_nobody_waits_for_it(tmp_path):
     assert "not a regular file" in _refusal(tmp_path / "b.npz")
     (tmp_path / "c.npz").mkdir()
     assert "not a regular file" in _refusal(tmp_path / "c.npz")
+
+
+def test_one_that_cannot_be_read_now_is_not_called_damaged(good, monkeypatch):
+    opened = os.open
+
+    def fail(name, *more, **other):
+        if str(name) == str(good):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(name, *more, **other)
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(DataCorrupt, match=rf"^{good} cannot be read \(Permission denied\)$"):
+        read_bundle.__wrapped__(good)
+
+
+def test_whatever_bytes_change_it_is_whole_or_refused_in_one_line(good, tmp_path):
+    content, chance, refusals = good.read_bytes(), random.Random(0), []
+    path = tmp_path / "b.npz"
+    for _ in range(150):
+        changed = bytearray(content)
+        for place in (chance.randrange(len(content)), len(content) - 1 - chance.randrange(600), chance.randrange(400)):
+            changed[place] = chance.randrange(256)
+        path.write_bytes(changed)
+        try:
+            read_bundle.__wrapped__(path)
+        except BadInput as error:
+            refusals.append(str(error))
+    assert len(refusals) > 100
+    assert all(text.isprintable() and str(path) in text for text in refusals)
 
 
 def test_a_single_array_is_no_bundle(tmp_path):

@@ -107,6 +107,15 @@ def test_a_record_that_comes_while_the_lock_is_waited_for_is_not_replaced(plant,
     assert read_record(here / make_run().path / RECORD).metrics.top1 == 60.0
 
 
+def test_a_draft_of_who_lost_the_lock_can_replace_nothing(plant, make_run, here, there):
+    plant(there)
+    folder = here / make_run().path
+    folder.mkdir(parents=True)
+    (folder / f".{RECORD}.{'0' * 32}").write_text("{}")
+    import_records(there, here)
+    assert sorted(file.name for file in folder.iterdir()) == ["history.csv", RECORD]
+
+
 def test_who_lost_the_lock_writes_no_record(plant, make_run, here, there, monkeypatch):
     plant(there)
     monkeypatch.setattr(Lock, "_is_mine", lambda lock: False)
@@ -184,8 +193,26 @@ def test_a_full_disk_ends_it_in_one_line(plant, here, there, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     done = import_records(there, here)
-    assert done.copied == [] and len(done.problems) == 1 and "No space left" in done.problems[0]
+    assert done.copied == [] and "No space left" in done.problems[0]
+    assert done.problems[1:] == [f"stopped there: {here} takes no more"]
     assert not [path for path in here.rglob("*") if path.is_file()]
+
+
+def test_a_store_that_cannot_be_is_said_once(plant, there):
+    for seed in range(3):
+        plant(there, seed=seed)
+    done = import_records(there, Path("/proc/hydrabench"))  # where nobody, root included, makes folders
+    assert "No such file" in done.problems[0] and done.problems[1:] == ["stopped there: /proc/hydrabench takes no more"]
+
+
+def test_one_folder_that_cannot_be_used_keeps_no_other_from_coming(plant, make_run, here, there):
+    for seed in range(3):
+        plant(there, seed=seed)
+    here.joinpath(make_run(seed=0).path).parent.mkdir(parents=True)
+    (here / make_run(seed=0).path).write_text("a file in the folder's place")
+    done = import_records(there, here)
+    assert len(done.copied) == 2 and len(done.problems) == 1
+    assert make_run(seed=0).path.name in done.problems[0]
 
 
 def test_a_second_import_says_the_same_of_a_record_that_lies_elsewhere_here(plant, make_run, here, there):
