@@ -129,11 +129,11 @@ def begin_segmentations(
     """
     if not rule.segmented:
         return lambda: None
-    needed = list(rule.segmented)
+    needed = rule.segmented
     if maps is not None:
-        return lambda: maps[needed].transpose(0, 1)
+        return lambda: torch.stack([maps[i] for i in needed], 1)
     assert segmenter is not None
-    wait = segmenter.submit(images[needed].flatten(0, 1))
+    wait = segmenter.submit(torch.cat([images[i] for i in needed]))
     return lambda: wait().unflatten(0, (len(needed), -1)).transpose(0, 1)
 
 
