@@ -23,6 +23,7 @@ def look_up(images: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # the first to ask may be an evaluation, the next one a training
 def _quotients(device: torch.device) -> Tensor:
     return torch.arange(256).float().div_(255).to(device)
 

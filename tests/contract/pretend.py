@@ -1,7 +1,7 @@
 """A device that no machine needs: its tensors say `pretend:0`, compute on the CPU, and are counted.
 
-What it minds is what a GPU minds. Tensors of two devices in one operator raise Mismatch, but for CPU scalars. An operator
-that needs a value on the host, or sends it there or back, makes the host wait: `waits`; what the host sends: `copies`.
+It minds what a GPU minds: tensors of two devices in one operator raise Mismatch, but for CPU scalars. What needs a value
+on the host, or sends one there or back, makes the host wait: `waits`; what the host sends: `copies`.
 It sees no kernels inside an operator, no arithmetic of a GPU's own, and no mixed precision: autocast changes nothing.
 """
 
@@ -27,6 +27,9 @@ _FREE = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided
 _ASKS_HOST = {"_local_scalar_dense", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2", "bincount"}
 _INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
 _NO_SCALARS = {"cat", "stack", "index_select", "gather", "scatter", "embedding"}  # which a CPU scalar does not fit
+
+# what a CPU tensor only notes, and would forget among a device's operators
+_AT_ONCE: dict[str, Callable[[Tensor], Tensor]] = {"_conj": torch.conj_physical, "_neg_view": torch.neg}
 
 
 class Mismatch(RuntimeError):
@@ -65,26 +68,28 @@ COUNTS = Counts()
 
 
 class Remote(Tensor):
-    """A tensor of the device; `inner` has its values."""
+    """A tensor of the device; `held` has its values."""
 
-    inner: Tensor
+    held: Tensor
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> "Remote":
-        how = {"strides": inner.stride(), "storage_offset": inner.storage_offset(), "dtype": inner.dtype}
-        made = Tensor._make_wrapper_subclass(cls, inner.size(), device=torch.device(NAME, 0), **how)  # type: ignore
-        made.inner = inner
+    def __new__(cls, held: Tensor) -> "Remote":
+        how = {"strides": held.stride(), "storage_offset": held.storage_offset(), "dtype": held.dtype}
+        made = Tensor._make_wrapper_subclass(cls, held.size(), device=torch.device(NAME, 0), **how)
+        made.held = held
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         return _dispatch(func, args, kwargs or {})
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """As a checkpoint gives it back, which is read onto the CPU."""
-        return self.inner.detach().clone(memory_format=torch.preserve_format).__reduce_ex__(protocol)
+        return self.held.detach().clone(memory_format=torch.preserve_format).__reduce_ex__(protocol)
 
 
 class _Machine(TorchDispatchMode):
@@ -98,7 +103,7 @@ class _Machine(TorchDispatchMode):
 def pretend_device() -> Iterator[torch.device]:
     """The device, while the context lasts; raises Unavailable."""
     _register()
-    # a module's parameters are replaced, not given other data: that would leave `inner` behind
+    # a module's parameters are replaced, not given other data: that would leave `held` behind
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     try:
@@ -179,11 +184,11 @@ def _check_indices(name: str, values: Tensor, indices: list[Tensor | None], *put
 
 def _compute(func: Any, args: tuple, kwargs: dict, remote: list[Remote]) -> Any:
     """The operator on the inner tensors; what it returns of its arguments is returned as them."""
-    known = {id(tensor.inner): tensor for tensor in remote}
-    args, kwargs = tree_map_only(Remote, lambda tensor: tensor.inner, (args, kwargs))
+    known = {id(tensor.held): tensor for tensor in remote}
+    args, kwargs = tree_map_only(Remote, lambda tensor: tensor.held, (args, kwargs))
     if "device" in kwargs:
         kwargs["device"] = torch.device("cpu")
-    result = func(*args, **kwargs)
+    result = _AT_ONCE.get(func.overloadpacket.__name__, func)(*args, **kwargs)
     # as in C++, a view of a tensor that was made outside inference mode is none of inference
     normal = func.is_view and bool(remote) and not remote[0].is_inference()
 
@@ -205,7 +210,7 @@ def _to_copy(func: Any, args: tuple, kwargs: dict) -> Tensor:
     else:
         COUNTS.operators += 1
     how = {name: value for name, value in kwargs.items() if name not in ("device", "non_blocking")}
-    values = source.inner if here else source
+    values = source.held if here else source
     moved = func(values, **how)
     if moved.data_ptr() == values.data_ptr():  # to the CPU, where it already is
         moved = moved.clone(memory_format=torch.preserve_format)
@@ -222,7 +227,7 @@ def _copy(func: Any, args: tuple, kwargs: dict) -> Tensor:
         COUNTS.copy("to the device", wait=not non_blocking)
     else:
         COUNTS.operators += 1
-    (into.inner if onto else into).copy_(source.inner if here else source)
+    (into.held if onto else into).copy_(source.held if here else source)
     return into
 
 
