@@ -1,8 +1,8 @@
 """A device that no machine needs: its tensors say `pretend:0`, compute on the CPU, and are counted.
 
-It minds what a GPU minds: tensors of two devices in one operator raise Mismatch, but for CPU scalars. What needs a value
-on the host, or sends one there or back, makes the host wait: `waits`; what the host sends: `copies`.
-It sees no kernels inside an operator, no arithmetic of a GPU's own, and no mixed precision: autocast changes nothing.
+It minds what a GPU minds: tensors of two devices in one operator raise Mismatch, but for CPU scalars. What needs a
+value on the host, or sends one there or back, makes the host wait: `waits`; what the host sends: `copies`. It sees no
+kernels inside an operator, no arithmetic of a GPU's own, and no mixed precision: autocast changes nothing.
 """
 
 import sys
@@ -235,9 +235,9 @@ _MOVES: dict[str, Callable[[Any, tuple, dict], Tensor]] = {"_to_copy": _to_copy,
 
 
 def _place() -> str:
-    """The line of this project's code that is being executed."""
+    """The line of this project's code that is being executed, or that has something sent."""
     frame = sys._getframe(1)
-    while frame.f_back and not frame.f_code.co_filename.startswith(_ROOMS):
+    while frame.f_back and (not frame.f_code.co_filename.startswith(_ROOMS) or frame.f_code.co_name == "send"):
         frame = frame.f_back
     path = Path(frame.f_code.co_filename)
     return f"{path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path}:{frame.f_lineno}"
