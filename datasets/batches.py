@@ -9,6 +9,8 @@ from torch import Tensor
 
 def send(values: Tensor, device: torch.device) -> Tensor:
     """A tensor of the CPU on a device, without waiting: a GPU takes it from pinned memory at its time."""
+    if device.type == "cpu":
+        return values
     return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
 
 
