@@ -7,6 +7,13 @@ import torch
 from torch import Tensor
 
 
+def send(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device, without waiting: a GPU takes it from pinned memory at its time."""
+    if device.type == "cpu":
+        return values
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
+
+
 def to_unit(images: Tensor) -> Tensor:
     """uint8 N×H×W×C -> float N×C×H×W in [0, 1], channels last in memory; the same bits on every device."""
     values = images.float().div_(255) if images.device.type == "cpu" else look_up(images)
@@ -23,6 +30,7 @@ def look_up(images: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # the first to ask may be an evaluation, the next one a training
 def _quotients(device: torch.device) -> Tensor:
     return torch.arange(256).float().div_(255).to(device)
 
@@ -59,8 +67,7 @@ class Crops:
 
     def of(self, images: Tensor) -> Tensor:
         """These views of N×H×W×C images (or of maps that belong to them), on the images' device."""
-        rows = self.rows.to(images.device, non_blocking=True)
-        columns = self.columns.to(images.device, non_blocking=True)
+        rows, columns = send(self.rows, images.device), send(self.columns, images.device)
         number = torch.arange(len(images), device=images.device)
         return images[number[:, None, None], rows[:, :, None], columns[:, None, :]]
 

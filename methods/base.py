@@ -66,7 +66,7 @@ class Method:
         return self
 
     def maps(self, task: Task) -> Tensor | None:
-        """A map per training image (like its segmentation), N×H×W, to be cropped and flipped along with it."""
+        """A map per training image (like its segmentation), N×H×W on the CPU, to be cropped and flipped with it."""
         return None
 
     def classifier_input(self, image_size: int) -> tuple[int, int]:

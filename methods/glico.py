@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from datasets.base import Dataset
+from datasets.batches import send
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
@@ -112,7 +113,7 @@ class Interpolating(Prepared):
         neighbours = self.neighbours.draw(picked, rng)
         share = SHARES[int(torch.randint(len(SHARES), (), generator=rng))]
         noise = draw_noise(len(picked), rng, self.task.device)
-        first, second = (self.fitted.latents[at.to(self.task.device)] for at in (picked, neighbours))
+        first, second = (self.fitted.latents[send(at, self.task.device)] for at in (picked, neighbours))
         with torch.no_grad(), self.task.autocast():
             drawn = self.fitted.generator(slerp(first, second, share, self.method.slerp), noise)
         return drawn.float().contiguous(memory_format=torch.channels_last)

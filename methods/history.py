@@ -43,7 +43,7 @@ class LossHistory:
         """The losses of the latest step, by name; waits for the device. Empty before the first step."""
         if self._pending or len(self._restored):
             latest = self._pending[-1] if self._pending else self._restored[-1]
-            return dict(zip(self._names, latest.tolist(), strict=True))
+            return dict(zip(self._names, latest.cpu().tolist(), strict=True))
         return {name: self.lines[-1][name] for name in self._names} if self.lines else {}
 
     def state(self) -> dict[str, object]:

@@ -5,6 +5,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from datasets.batches import send
 from methods.base import Method
 from methods.registry import register
 
@@ -34,8 +35,8 @@ class RandomErasing(Method):
         left = (torch.rand(count, generator=rng) * (width - w + 1)).long()
         noise = torch.rand(count, height, width, channels, generator=rng).permute(0, 3, 1, 2)
         rows, columns = _within(top, h, height), _within(left, w, width)
-        hole = (rows[:, :, None] & columns[:, None, :] & erased[:, None, None])[:, None].to(images.device)
-        return torch.where(hole, noise.to(images.device), images)
+        hole = (rows[:, :, None] & columns[:, None, :] & erased[:, None, None])[:, None]
+        return torch.where(send(hole, images.device), send(noise, images.device), images)
 
     def _sizes(self, count: int, height: int, width: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Height and width of a rectangle per image (count integers each); 0 where no draw fits."""

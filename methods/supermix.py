@@ -7,6 +7,7 @@ from pydantic import Field
 from torch.nn import functional
 
 from datasets.base import Dataset
+from datasets.batches import send
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.compose import Prepared
@@ -94,6 +95,6 @@ class Mixed(Prepared):
             return Batch(batch.images, batch.targets)
         assert batch.view is not None
         picked = torch.randint(len(self.mixed.images), (len(batch.images),), generator=rng)
-        picked = picked.to(batch.images.device, non_blocking=True)
+        picked = send(picked, batch.images.device)
         targets = functional.one_hot(self.mixed.labels[picked], self.num_classes).float()
         return Batch(batch.view(self.mixed.images[picked]), targets)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from benchmark.protocol import Protocol
 from benchmark.training.seeding import Streams
-from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
+from datasets.batches import Crops, draw_partners, epoch_order, normalise, send, to_unit
 from methods.base import Method
 from methods.task import Batch, Task, Views
 
@@ -65,24 +65,25 @@ class Batches:
 
     def make(self, picked: Tensor) -> Batch:
         """The images at `picked` through every stage up to mixing, in the order of the papers' code."""
-        images, maps = self._view(picked, self.streams.augmentation, self.streams.views)
-        labels = self.task.labels[picked.to(self.task.device, non_blocking=True)]
-        targets = functional.one_hot(labels, self.task.num_classes).float()
+        at = send(picked, self.task.device)
+        images, maps = self._view(picked, at, self.streams.augmentation, self.streams.views)
+        targets = functional.one_hot(self.task.labels[at], self.task.num_classes).float()
         return Batch(images, targets, maps, lambda count: self._partners(picked, count), picked, self._show)
 
     def _partners(self, picked: Tensor, count: int) -> Views:
         n, rng = self.task.samples_per_class, self.streams.mixing
-        drawn = self._labels[picked] * n + draw_partners(count, len(picked), n, rng)
-        images, maps = self._view(self.task.by_class[drawn].flatten(), rng, rng)
+        places = self._labels[picked] * n + draw_partners(count, len(picked), n, rng)
+        partners = self.task.by_class[places].flatten()
+        images, maps = self._view(partners, send(partners, self.task.device), rng, rng)
         shape = (count, len(picked))
         return Views(images.unflatten(0, shape), None if maps is None else maps.unflatten(0, shape))
 
     def _view(
-        self, picked: Tensor, augmentation: torch.Generator, views: torch.Generator
+        self, picked: Tensor, at: Tensor, augmentation: torch.Generator, views: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
-        at = picked.to(self.task.device, non_blocking=True)
+        """Images and maps at positions, given on the CPU (picked) and on the device (at)."""
         images, crops = self._stages(self.task.images[at], augmentation, views)
-        return images, None if self.maps is None else crops.of(self.maps[at])
+        return images, None if self.maps is None else crops.of(self.maps[picked])
 
     def _show(self, images: Tensor) -> Tensor:
         return self._stages(images, self.streams.mixing, self.streams.mixing)[0]

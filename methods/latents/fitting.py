@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer
 
-from datasets.batches import epoch_order, normalise, to_unit
+from datasets.batches import epoch_order, normalise, send, to_unit
 from methods.history import LossHistory
 from methods.latents.networks import LATENT, draw_noise, loop_classifier
 from methods.latents.perceptual import make_distance
@@ -56,7 +56,7 @@ class Fitting:
     def advance(self) -> None:
         picked = self._pick()
         noise = draw_noise(len(picked), self._streams["noise"], self.task.device)
-        losses = self.losses(picked.to(self.task.device, non_blocking=True), noise)
+        losses = self.losses(send(picked, self.task.device), noise)
         self._update(self.total(losses))
         self.step += 1
         self.history.add(self.step, self.learning_rate(), losses)

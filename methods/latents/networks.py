@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from datasets.batches import send
+
 LoopForm = Literal["published", "plain"]
 
 LATENT, NOISE = 512, 100  # values of a latent and of the noise beside it
@@ -42,7 +44,7 @@ class LatentGenerator(nn.Module):
 
 def draw_noise(count: int, rng: torch.Generator, device: torch.device) -> Tensor:
     """Noise for `count` images, count×100, drawn on the CPU."""
-    return (NOISE_DEVIATION * torch.randn(count, NOISE, generator=rng)).to(device)
+    return send(NOISE_DEVIATION * torch.randn(count, NOISE, generator=rng), device)
 
 
 def loop_classifier(size: int, num_classes: int, form: LoopForm) -> nn.Sequential:

@@ -92,7 +92,10 @@ class Composer(Prepared):
         return self.method.rule.sources
 
     def maps(self, task: Task) -> Tensor | None:
-        """Precomputed segmentations, N×H×W int16; they follow crop and flip, not what a +augmentation does before."""
+        """Precomputed segmentations, N×H×W int16 on the CPU.
+
+        They follow crop and flip, not what a +augmentation does before.
+        """
         segments = self.method.segments
         if segments is None or segments.timing == "augmented" or self.method.p_gen == 0:
             return None

@@ -3,12 +3,20 @@
 All are computed in float32 also under autocast, where ChimeraMix's code runs in half precision.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 _TAPS = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0])
-_BINOMIAL = torch.outer(_TAPS, _TAPS) / 256  # exact in every floating type
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # a training may be the next to ask
+def _binomial(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The blur's kernel, 5×5, exact in every floating type."""
+    return (torch.outer(_TAPS, _TAPS) / 256).to(device, dtype)
 
 
 def reconstruction_loss(generated: Tensor, images: Tensor) -> Tensor:
@@ -38,7 +46,7 @@ def laplacian_pyramid(images: Tensor, levels: int = 3) -> list[Tensor]:
     and at least 2^(levels + 1). Halving blurs and takes every second pixel, doubling sets zeros between
     pixels and blurs with four times the kernel; both reflect at the border (FIDELITY section 8).
     """
-    kernel = _BINOMIAL.to(images).expand(images.shape[1], 1, -1, -1)
+    kernel = _binomial(images.dtype, images.device).expand(images.shape[1], 1, -1, -1)
     pyramid = []
     for _ in range(levels):
         halved = _blur(images, kernel, stride=2)

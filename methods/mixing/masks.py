@@ -1,7 +1,7 @@
 """Which image wins where: mixing masks as integer maps B×T×T, value i for image i of N (FIDELITY sections 8 and 9).
 
-Segmentations are integer maps B×N×H×W with ids 0..S-1, S of each image's own. Masks lie on their device;
-draws come from a CPU generator alone and do not depend on the device.
+Segmentations are integer maps B×N×H×W with ids 0..S-1, S of each image's own. They and the masks stay on the CPU, which
+draws alone: a mask is small, and a GPU would be waited for to count segments.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,16 +9,18 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from datasets.batches import send
+
 
 def mix_features(features: Tensor | Sequence[Tensor], mask: Tensor) -> Tensor:
     """At every place the features of the image that wins there (ChimeraMix equation 1; HydraMix equation 1).
 
-    features: B×N×C×T×T or N tensors B×C×T×T; mask: B×T×T with values 0..N-1, on any device. Returns
+    features: B×N×C×T×T or N tensors B×C×T×T; mask: B×T×T with values 0..N-1, on the CPU. Returns
     B×C×T×T. Images in place of features give GridMix, SegMix and NMix.
     """
     images = features.unbind(1) if isinstance(features, Tensor) else features
     mixed = images[0]
-    winner = mask[:, None].to(mixed.device)
+    winner = send(mask[:, None], mixed.device)
     for index, image in enumerate(images[1:], start=1):
         mixed = torch.where(winner == index, image, mixed)
     return mixed
@@ -44,7 +46,7 @@ def range_mask(segmentations: Tensor, size: int, rng: torch.Generator, *, of: in
     per region (figure 3). of: whose segmentation; the second image's (1) in the code, the first's (0) in the paper.
     """
     ids, segments = _read(segmentations[:, of], size)
-    draws = torch.rand(2, len(ids), 1, 1, generator=rng).to(ids.device)
+    draws = torch.rand(2, len(ids), 1, 1, generator=rng)
     lowest = _pick(draws[0], segments - 1)
     end = lowest + 1 + _pick(draws[1], segments - 1 - lowest)
     return 1 - ((lowest <= ids) & (ids < end)).long()
@@ -56,7 +58,7 @@ def one_region_mask(segmentations: Tensor, size: int, rng: torch.Generator, *, o
     The segment can lie between the places of a small mask, which then holds 1 alone. of: as in range_mask.
     """
     ids, segments = _read(segmentations[:, of], size)
-    draws = torch.rand(len(ids), 1, 1, generator=rng).to(ids.device)
+    draws = torch.rand(len(ids), 1, 1, generator=rng)
     return 1 - (ids == _pick(draws, segments)).long()
 
 
@@ -85,13 +87,13 @@ def hydra_mask(segmentations: Tensor, size: int, rng: torch.Generator, *, probab
     ids = nearest(segmentations, size).long()
     chosen = _toss(ids, probability, rng)
     # the last image to write at a place is the largest index chosen there
-    order = torch.arange(ids.shape[1], device=ids.device)[:, None, None]
+    order = torch.arange(ids.shape[1])[:, None, None]
     return (chosen * order).amax(1)
 
 
 def nearest(maps: Tensor, size: int) -> Tensor:
     """Maps ...×H×W brought to ...×size×size by nearest neighbour, as torch's interpolate does."""
-    rows, columns = (torch.arange(size, device=maps.device) * side // size for side in maps.shape[-2:])
+    rows, columns = (torch.arange(size) * side // size for side in maps.shape[-2:])
     return maps[..., rows[:, None], columns]
 
 
@@ -110,4 +112,4 @@ def _pick(draws: Tensor, options: Tensor) -> Tensor:
 def _toss(ids: Tensor, probability: float, rng: torch.Generator) -> Tensor:
     """Whether the segment at a place is chosen, one coin per segment: ids ...×T×T -> booleans ...×T×T."""
     coins = torch.rand(*ids.shape[:-2], int(ids.max()) + 1, generator=rng) < probability
-    return coins.to(ids.device).gather(-1, ids.flatten(-2)).view_as(ids)
+    return coins.gather(-1, ids.flatten(-2)).view_as(ids)

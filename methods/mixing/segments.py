@@ -50,7 +50,7 @@ class Segmentation:
     native: Annotated[bool, AsBefore(False)] = False
 
     def precompute(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Segment ids of a subset's images, uint8 N×H×W×3 -> N×H×W int16 on their device.
+        """Segment ids of a subset's images, uint8 N×H×W×3 -> N×H×W int16 on the CPU.
 
         With noise, the images that get the segmentation of another one (uniform over the others) are drawn once.
         """
@@ -58,7 +58,7 @@ class Segmentation:
         count = len(maps)
         other = (torch.arange(count) + 1 + torch.randint(max(count - 1, 1), (count,), generator=rng)) % count
         replaced = torch.rand(count, generator=rng) < self.noise
-        return torch.where(replaced[:, None, None], maps[other], maps).to(images.device)
+        return torch.where(replaced[:, None, None], maps[other], maps)
 
 
 class Segmenter:
@@ -74,12 +74,12 @@ class Segmenter:
         self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
 
     def submit(self, images: Tensor) -> Callable[[], Tensor]:
-        """Begins to segment B×3×H×W images in [-1, 1]; what it returns waits for the ids, B×H×W on their device."""
+        """Begins to segment B×3×H×W images in [-1, 1]; what it returns waits for the ids, B×H×W on the CPU."""
         arrays = images.permute(0, 2, 3, 1).cpu().contiguous().numpy()
         if not self.workers:
-            return lambda: torch.from_numpy(segment_all(arrays, self.scale)).to(images.device)
+            return lambda: torch.from_numpy(segment_all(arrays, self.scale))
         future = self._started().submit(_request, self._idle, arrays, self.scale)
-        return lambda: torch.from_numpy(future.result()).to(images.device)
+        return lambda: torch.from_numpy(future.result())
 
     def _started(self) -> ThreadPoolExecutor:
         """The pool of one thread per worker, each of which waits for its worker's answer."""

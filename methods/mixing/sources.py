@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.batches import Crops, draw_partners, epoch_order, normalise, to_unit
+from datasets.batches import Crops, draw_partners, epoch_order, normalise, send, to_unit
 from methods.mixing.masks import nearest
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter
@@ -27,7 +27,7 @@ _PERCEPTUAL_IMAGES = 2  # per sample (HydraMix section 3.5)
 class Sources:
     """A batch for one step. images: N×B×3×H×W in [-1, 1]; image i of a sample has the class of image 0.
 
-    mask: B×H/4×H/4 with values 0..N-1; real: the image that the discriminator sees; compared: the two images
+    mask: B×H/4×H/4 on the CPU with values 0..N-1; real: the image that the discriminator sees; compared: the two images
     of the perceptual loss.
     """
 
@@ -102,8 +102,8 @@ class SourceBatches:
         """Draws all of a batch; what it returns waits for the segmentations and makes the mask."""
         picked = self._pick()
         crops = Crops.draw(picked.numel(), self.recipe.size, self.recipe.size // 8, self._streams["views"])
-        at = picked.flatten().to(self.task.device, non_blocking=True)
-        images = normalise(to_unit(crops.of(self.images[at]))).unflatten(0, picked.shape)
+        at = picked.flatten()
+        images = normalise(to_unit(crops.of(self.images[send(at, self.task.device)]))).unflatten(0, picked.shape)
         maps = None if self._maps is None else crops.of(self._maps[at]).unflatten(0, picked.shape)
         segmentations = begin_segmentations(self.rule, images, maps, self._segmenter)
         seed = int(torch.randint(2**62, (), generator=self._streams["masks"]))
@@ -129,11 +129,11 @@ def begin_segmentations(
     """
     if not rule.segmented:
         return lambda: None
-    needed = list(rule.segmented)
+    needed = rule.segmented
     if maps is not None:
-        return lambda: maps[needed].transpose(0, 1)
+        return lambda: torch.stack([maps[i] for i in needed], 1)
     assert segmenter is not None
-    wait = segmenter.submit(images[needed].flatten(0, 1))
+    wait = segmenter.submit(torch.cat([images[i] for i in needed]))
     return lambda: wait().unflatten(0, (len(needed), -1)).transpose(0, 1)
 
 

@@ -66,7 +66,9 @@ class Adversaries:
         reconstruction = reconstruction_loss(alone, images)
         if self.recipe.reconstruction == "sum":
             reconstruction = reconstruction * len(images)
-        perceptual = self._perceptual(alone[sources.compared], images[sources.compared])
+        # stacked: a list as an index would be sent to the device, and waited for
+        alone, images = (torch.stack([of[i] for i in sources.compared]) for of in (alone, images))
+        perceptual = self._perceptual(alone, images)
         return {
             "reconstruction": reconstruction,
             "perceptual": perceptual,

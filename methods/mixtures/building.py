@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.batches import normalise, to_bytes, to_unit
+from datasets.batches import normalise, send, to_bytes, to_unit
 from methods.history import LossHistory
 from methods.mixtures.masks import blend, descend, divergence, indecision, raise_masks, reached
 from methods.task import Task
@@ -47,7 +47,7 @@ class Search:
 
     def on(self, device: torch.device) -> "Search":
         tensors = (self.sources, self.targets, self.logits, self.labels, self.losses)
-        return Search(self.updates, *(value.to(device) for value in tensors))
+        return Search(self.updates, *(send(value, device) for value in tensors))
 
     @property
     def open(self) -> Tensor:
@@ -101,9 +101,9 @@ class MixedSetBuilding:
         return {name: torch.cat([getattr(part, name) for part in self.kept]) for name in MixedSet._fields}
 
     def _classify(self) -> Tensor:
-        """The classes that the teacher sees in the subset's images."""
+        """The classes that the teacher sees in the subset's images, on the CPU."""
         with torch.no_grad(), self.task.autocast():
-            return torch.cat([self.teacher(images).argmax(1) for images in self.images.split(_TEACHER_BATCH)])
+            return torch.cat([self.teacher(images).argmax(1) for images in self.images.split(_TEACHER_BATCH)]).cpu()
 
     def _begin(self) -> Search:
         """A fresh batch: different images, each with the next ones of the batch."""
@@ -118,7 +118,7 @@ class MixedSetBuilding:
             # torch cannot sample gamma variates from a generator of one's own
             seed = int(torch.randint(2**62, (), generator=self._stream))
             weights = np.random.default_rng(seed).dirichlet([self.recipe.alpha] * sources.shape[1], count)
-            targets.scatter_add_(1, self.classes.cpu()[sources], torch.from_numpy(weights).float())
+            targets.scatter_add_(1, self.classes[sources], torch.from_numpy(weights).float())
         logits = torch.zeros(count, sources.shape[1], cells, cells)
         search = Search(0, sources, targets, logits, torch.full((count,), -1), torch.zeros(count, 3))
         return search.on(self.task.device)
@@ -135,15 +135,17 @@ class MixedSetBuilding:
             scores = self.teacher(self._mix(search.sources[tried], masks)).float()
         apart, undecided = divergence(targets, scores), indecision(masks)
         done = reached(scores, targets > 0) & (search.updates > 0)  # every mask is shaped, if only once
-        search.labels[tried[done]] = scores[done].argmax(1)
+        # positions, for each of which the device is waited for once: every boolean index would ask for its own
+        over, left = (which.nonzero().flatten() for which in (done, ~done))
+        search.labels[tried[over]] = scores[over].argmax(1)
         updates = torch.full_like(apart, search.updates)
-        search.losses[tried[done]] = torch.stack([apart, undecided, updates], 1)[done].detach()
-        if len(search.open) <= self.recipe.tolerance * len(search.labels) or search.updates == self.recipe.max_updates:
+        search.losses[tried[over]] = torch.stack([apart, undecided, updates], 1)[over].detach()
+        if len(left) <= self.recipe.tolerance * len(search.labels) or search.updates == self.recipe.max_updates:
             return True
         losses = apart + self.recipe.sparsity * undecided
-        (gradients,) = torch.autograd.grad(losses[~done].sum(), logits)
-        moved = descend(logits.detach()[~done], gradients[~done], losses.detach()[~done], self.recipe.sigma)
-        search.logits[search.open] = moved
+        (gradients,) = torch.autograd.grad(losses[left].sum(), logits)
+        moved = descend(logits.detach()[left], gradients[left], losses.detach()[left], self.recipe.sigma)
+        search.logits[tried[left]] = moved
         search.updates += 1
         return False
 

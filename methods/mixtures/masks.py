@@ -4,6 +4,7 @@ All functions treat the samples of a batch each by itself.
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -38,10 +39,16 @@ def indecision(masks: Tensor) -> Tensor:
 
 def blur(gradients: Tensor, sigma: float) -> Tensor:
     """Gradients B×K×w×w blurred by a Gaussian of 5×5 taps, sigma in cells; zeros lie around them."""
-    taps = torch.tensor([math.exp(-((i / sigma) ** 2) / 2) for i in range(-_REACH, _REACH + 1)])
-    kernel = torch.outer(taps, taps).to(gradients)
-    kernel = (kernel / kernel.sum()).expand(gradients.shape[1], 1, -1, -1)
+    kernel = _gaussian(sigma, gradients.dtype, gradients.device).expand(gradients.shape[1], 1, -1, -1)
     return functional.conv2d(gradients, kernel, padding=_REACH, groups=gradients.shape[1])
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)  # a training may be the next to ask
+def _gaussian(sigma: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    taps = torch.tensor([math.exp(-((i / sigma) ** 2) / 2) for i in range(-_REACH, _REACH + 1)])
+    kernel = torch.outer(taps, taps).to(dtype)
+    return (kernel / kernel.sum()).to(device)
 
 
 def descend(logits: Tensor, gradients: Tensor, losses: Tensor, sigma: float) -> Tensor:

@@ -1,0 +1,164 @@
+"""Every registered method, plain and behind AutoAugment, and every artifact on a device other than the CPU."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from loads import RUNS, WHAT_IS_TRAINED_FIRST, Load
+from pretend import COUNTS, Mismatch, Unavailable, pretend_device
+
+from benchmark import attempt, build, execute
+from benchmark.checkout import code_state
+from benchmark.run import Run
+from benchmark.training import device as devices
+from benchmark.training import loop
+from benchmark.training.loop import Hooks, Trainable, train
+from datasets.base import Images
+from datasets.batches import to_unit
+from methods import history
+from methods.base import Method
+from methods.compose import Composition
+from methods.mixing import layers
+from methods.registry import registry
+from methods.scattering import transform
+from results.records import Record, read_record
+
+PLAIN = [name for name, cls in registry.entries().items() if cls.available]
+COMPOSED = [f"{name}+autoaugment" for name in PLAIN if not registry.get(name).automatic and name != "baseline"]
+STOPS = 2  # of each training, after a step each
+TEST_IMAGES = 50
+
+
+class Measured(NamedTuple):
+    load: Load
+    places: str
+
+
+@dataclass
+class Trainer:
+    """Trains with STOPS stops inside the one line of a history; steps: what each asked, by the kind of training."""
+
+    steps: dict[str, list[Measured]] = field(default_factory=dict)
+
+    def __call__(self, training: Trainable, hooks: Hooks) -> None:
+        began, advance = training.step, training.advance
+
+        def counted() -> None:
+            COUNTS.clear()
+            advance()
+            places = "\n".join(f"{count} × {place}" for place, count in COUNTS.places.items())
+            measured = Measured(Load(COUNTS.waits, COUNTS.copies, COUNTS.operators), places)
+            self.steps.setdefault(type(training).__name__, []).append(measured)
+
+        training.advance = counted  # type: ignore[method-assign]
+        if began < STOPS:
+            hooks = replace(hooks, should_stop=lambda: training.step > began)
+        train(training, hooks)
+
+    def require(self, ceilings: dict[str, Load]) -> None:
+        """Of the last step but one: what is made once is there, and the history's line does not end yet."""
+        for kind, steps in self.steps.items():
+            load, places = steps[-2]
+            assert kind in ceilings, f"{kind} needs a row in tests/contract/loads.py: {load}"
+            assert all(found <= most for found, most in zip(load, ceilings[kind], strict=True)), (
+                f"a step of {kind} asks {load} of the device, at most {ceilings[kind]} are wanted\n{places}"
+            )
+
+
+@pytest.fixture
+def device() -> Iterator[torch.device]:
+    try:
+        with pretend_device() as device:
+            yield device
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU takes the ways of other devices where its own round otherwise, and runs see a few test images."""
+    monkeypatch.setattr(layers, "on_cpu", lambda features: False)
+    monkeypatch.setattr(transform, "_CACHED", 10**9)
+    monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: False)  # the pretend device knows no autocast
+    monkeypatch.setattr(history, "_LINES", 1)
+    monkeypatch.setattr(loop, "_REPORT_SECONDS", -1)  # after every step, however fast
+    evaluate = execute.evaluate
+
+    def briefly(network, test, *where):
+        return evaluate(network, Images(test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES]), *where)
+
+    monkeypatch.setattr(execute, "evaluate", briefly)
+
+
+def lengthen(method: Method) -> Method:
+    """The method with six steps of what it trains first, which is always used."""
+    if isinstance(method, Composition):
+        return replace(method, method=lengthen(method.method))
+    longer = {"p_gen": 1.0, "epochs": 3, "per_image": 3}
+    return replace(method, **{name: value for name, value in longer.items() if name in method.parameters()})
+
+
+def trained(run: Run, store: Path, where: torch.device, monkeypatch) -> Record:
+    """The record of a run on a device, taken up as often as it stops."""
+    for module in (execute, build):
+        monkeypatch.setattr(module, "take_device", lambda threads, deterministic: where)
+    for _ in range(20):
+        outcome = execute.execute(run, store)
+        if outcome.state != "unfinished":
+            break
+    assert outcome.state == "done", outcome.message
+    return read_record(store / run.path / "record.json")
+
+
+@pytest.mark.usefixtures("one_thread", "alike")
+@pytest.mark.parametrize("text", PLAIN + COMPOSED)
+def test_a_run_stopped_twice_has_the_bits_of_the_cpu_and_no_step_asks_more(
+    text, tmp_path, make_run, monkeypatch, device
+):
+    run = make_run(text, size=1, batch_size=10, epochs=3)
+    run = replace(run, method=lengthen(run.method))
+    expected = trained(run, tmp_path / "cpu", torch.device("cpu"), monkeypatch)
+    trainer = Trainer()
+    monkeypatch.setattr(attempt, "train", trainer)
+    found = trained(run, tmp_path / "pretend", device, monkeypatch)
+    assert found.resumed == STOPS
+    assert found.warnings == code_state().warnings()
+    assert found.weights_sha256 == expected.weights_sha256
+    assert found.metrics == expected.metrics
+    name = text.partition("+")[0]
+    if registry.get(name).__module__.startswith("methods."):  # an installed one's is not ours to limit
+        trainer.require(WHAT_IS_TRAINED_FIRST.get(name, {}) | ({"Training": RUNS[text]} if text in RUNS else {}))
+
+
+def test_every_row_is_of_a_registered_method():
+    assert set(RUNS) <= set(PLAIN + COMPOSED)
+    assert set(WHAT_IS_TRAINED_FIRST) <= set(PLAIN)
+
+
+def test_tensors_of_two_devices_are_minded(device):
+    here, there = torch.ones(2, 3), torch.ones(2, 3, device=device)
+    for mixed in (lambda: here + there, lambda: torch.cat([there, here]), lambda: here[there[:, 0].long()]):
+        with pytest.raises(Mismatch):
+            mixed()
+    assert (there + torch.tensor(2.0)).device == device  # a scalar of the CPU is a number
+
+
+def test_a_wait_and_a_copy_are_counted_where_they_are(device):
+    COUNTS.clear()
+    images = torch.zeros(1, 2, 2, 3, dtype=torch.uint8).to(device, non_blocking=True)
+    assert (COUNTS.copies, COUNTS.waits, COUNTS.operators) == (1, 0, 0)
+    assert float(to_unit(images).sum()) == 0
+    assert COUNTS.waits >= 1
+    assert any("_local_scalar_dense" in place for place in COUNTS.places)
+
+
+def test_a_pixel_is_looked_up_where_a_division_might_round_otherwise(device):
+    every = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1)
+    to_unit(every.to(device))
+    COUNTS.clear()
+    found = to_unit(every.to(device))
+    assert COUNTS.operators == 2  # integers, and the table's values at them
+    assert torch.equal(found.cpu(), to_unit(every))
