@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from benchmark.checkout import code_version
 from benchmark.selection import Selection, preset_names
 from datasets.base import tell_apart
+from datasets.paths import real_path
 from results.cache import caches, recall_bytes, remember_bytes
 from results.escape import one_line
 from results.index import Records
@@ -53,7 +54,7 @@ def finished(outline: Outline, records: Records, stores: Stores) -> PlanSummary 
     """The summary of an outline whose runs are all done, which needs no method; None where a run has no record."""
     if not all(key in records.by_key for key in outline.keys):
         return None
-    own = str(stores.own.resolve())
+    own = str(real_path(stores.own))
     open_ = dict.fromkeys(("failed", "running", "missing", "stale"), 0)
     return PlanSummary(
         study=outline.name,

@@ -9,6 +9,7 @@ from benchmark.estimate import Costs
 from benchmark.outlines import PlanSummary
 from benchmark.run import Build, Run, with_needs
 from benchmark.study import Grid
+from datasets.paths import real_path
 from results.artifacts import ARTIFACT
 from results.index import Records
 from results.states import open_state
@@ -86,7 +87,7 @@ def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Pla
     for run in grid.runs():
         states[_state(run, records, stores.own)].append(run)
     unavailable = sum(len(grid.seeds) for cell in grid.cells if not cell.available)
-    own = str(stores.own.resolve())
+    own = str(real_path(stores.own))
     measured = sum(records.by_key[run.key].store != own for run in states["done"])
     plan = Plan(grid, states, unavailable, measured, records, Costs(records, stores.artifacts(records.problems)))
     for job in _unique_builds(run for state in STATES[1:] for run in states[state]):

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from datasets.checks import require_images, require_labels
-from datasets.paths import given_path
+from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, Registry, unknown
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -118,8 +118,8 @@ class Dataset:
 
     def check(self) -> None:
         """Raises DataMissing or DataCorrupt, with the way to mend it, unless all is there."""
-        self.class_names()
         self._require("the test set", *self.test())
+        self.class_names()
         present = self.present()
         self._require("the training set", self.train_images(present), self.train_labels(), len(present))
 
@@ -207,7 +207,7 @@ def _in_bundle(name: str, argument: str) -> Dataset | None:
 
 def _resolved(path: str) -> str:
     """One folder has one name, from wherever and however it is named."""
-    return str(given_path(path).resolve()) if path else ""
+    return str(real_path(given_path(path))) if path else ""
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,14 @@ def given_path(text: str | Path) -> Path:
         raise BadInput(f"{text}: the home folder that ~ stands for is not known here; write the whole path") from error
 
 
+def real_path(path: Path) -> Path:
+    """The absolute path without links, as far as they lead somewhere.
+
+    Of a link that leads to itself its reader or writer complains; Path.resolve raises RuntimeError.
+    """
+    return Path(os.path.realpath(path))
+
+
 def own_folder(variable: str, usual: str) -> Path | None:
     """HydraBench's part of a folder of this user's, `variable` of the XDG base directories or ~/`usual`.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datasets.paths import real_path
 from results.cache import recall, remember
 from results.escape import one_line
 from results.files import RECORD
@@ -105,7 +106,7 @@ def load_records(stores: Iterable[Path]) -> Records:
     left out and named in `problems`; where two stores hold a key, the earlier store's record counts."""
     found = Records()
     with _collector_paused():
-        for store in dict.fromkeys(store.resolve() for store in stores):
+        for store in dict.fromkeys(map(real_path, stores)):
             for entry in _load_store(store, found.problems):
                 if entry.key not in found.by_key:
                     found.add(entry)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from datasets.base import CHECKOUT
+from datasets.paths import real_path
 from results.compare import accuracies_of, compare, rank
 from results.files import HISTORY, write_atomically
 from results.folders import Surroundings, look_around
@@ -88,7 +89,7 @@ def render(page: Page) -> str:
 
 def write_report(folder: Path, outlines: Iterable[Outline], stores: Stores, records: Records) -> Path:
     """Writes <folder>/index.html about what the stores hold; returns its path."""
-    path = folder.resolve() / "index.html"
+    path = real_path(folder) / "index.html"
     write_atomically(path, render(make_page(outlines, stores, records, path.parent)).encode())
     return path
 

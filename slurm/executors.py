@@ -11,6 +11,7 @@ from submitit import DebugExecutor, Executor, LocalExecutor, SlurmExecutor
 from submitit.core.utils import FailedJobError
 
 from datasets.base import CHECKOUT, data_root
+from datasets.paths import real_path
 from datasets.registry import BadInput
 from slurm.profiles import Profile
 from slurm.work import PARENT, Order, work, work_here
@@ -109,7 +110,7 @@ def _parameters(profile: Profile, name: str, after: Sequence[str]) -> dict[str, 
 def _exports(profile: Profile) -> list[str]:
     """The lines before Python starts: the site's own, then what finds this code and the data from anywhere."""
     path = os.pathsep.join(dict.fromkeys([str(CHECKOUT), *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]))
-    values = {"PYTHONPATH": path, "DATA_ROOT": str(data_root().resolve())}
+    values = {"PYTHONPATH": path, "DATA_ROOT": str(real_path(data_root()))}
     if bundle := os.environ.get("HYDRABENCH_BUNDLE"):
         values["HYDRABENCH_BUNDLE"] = bundle
     values |= profile.environment

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from benchmark.selection import Selection
-from datasets.paths import given_path
+from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, split_outside
 from results.files import DEFAULT_STORE
 from results.stores import Stores
@@ -89,19 +89,14 @@ def selection_options_but_methods(command: F) -> F:
 
 def store_option(command: F) -> F:
     """The store that a verb writes; the verb gets `store`, an absolute path."""
-    return _gathered(_STORE, "store", _absolute, command)
+    return _gathered(_STORE, "store", real_path, command)
 
 
 def stores_options(command: F) -> F:
     """The stores of records; the verb gets `stores`, a Stores."""
     return _gathered(
-        _STORE | _ALONE, "stores", lambda results, ignore_measured: Stores(_absolute(results), ignore_measured), command
+        _STORE | _ALONE, "stores", lambda results, ignore_measured: Stores(real_path(results), ignore_measured), command
     )
-
-
-def _absolute(results: Path) -> Path:
-    """Without links, as far as they lead somewhere: of one that leads to itself its reader or writer complains."""
-    return Path(os.path.realpath(results))
 
 
 def output_option(what: str, required: bool = False) -> Callable[[F], F]:
@@ -131,7 +126,7 @@ def _gathered(options: dict[str, Option], name: str, make: Callable[..., object]
 def _use_bundle(context: click.Context, param: click.Parameter, value: Path | None) -> None:
     """Puts the bundle into the environment, where worker processes and jobs find it too."""
     if value is not None:
-        os.environ["HYDRABENCH_BUNDLE"] = str(_absolute(value))
+        os.environ["HYDRABENCH_BUNDLE"] = str(real_path(value))
 
 
 _BUNDLE = click.option(

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from datasets.files import make_folder, settle
+from datasets.paths import real_path
 from datasets.registry import BadInput
 
 
@@ -27,7 +28,7 @@ def require_writable(output: Path) -> None:
 def require_free(output: Path) -> Path:
     """The folder that `output` is, links followed; raises BadInput where it holds something already."""
     try:
-        place = output.resolve()
+        place = real_path(output)
         if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
             raise BadInput(f"{output} exists: name a folder that does not, or an empty one")
     except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself

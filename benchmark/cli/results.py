@@ -20,6 +20,7 @@ from benchmark.cli.options import (
     stores_options,
 )
 from benchmark.selection import Selection, study_names
+from datasets.paths import real_path
 from datasets.registry import BadInput
 from results.escape import one_line
 from results.stores import Stores
@@ -253,7 +254,7 @@ def import_(folder: Path, store: Path) -> None:
     """
     from benchmark.cli.imports import Import, import_artifacts, import_records
 
-    runs, artifacts = import_records(folder.resolve(), store), import_artifacts(folder.resolve(), store)
+    runs, artifacts = import_records(real_path(folder), store), import_artifacts(real_path(folder), store)
     for done in (runs, artifacts):
         note_left_out(done.problems)
         for conflict in done.conflicts:

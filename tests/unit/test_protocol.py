@@ -3,7 +3,8 @@
 import pytest
 
 from benchmark import config, protocol
-from benchmark.protocol import load_preset, make_protocol, preset_names, resolve_protocol
+from benchmark.protocol import load_preset, make_protocol, resolve_protocol
+from benchmark.selection import preset_names
 from benchmark.study import Study
 from datasets.base import get_dataset
 from datasets.registry import BadInput

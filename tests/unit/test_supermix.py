@@ -255,7 +255,7 @@ def test_pictures_show_sources_masks_and_the_mixture_with_its_label():
     made = work.recipe.load(work.tensors(), torch.device("cpu"))
     rows = work.recipe.picture(made, digits())
     assert len(rows) == 6 and {len(row) for row in rows} == {4}
-    assert all(row[2].caption == "masks" and row[3].caption.startswith("label: class ") for row in rows)
+    assert all(row[2].caption == "masks" and row[3].caption.startswith("label: ") for row in rows)
     assert all(row[3].caption[7:] in (row[0].caption, row[1].caption) for row in rows)
     assert all(tile.image.shape == (32, 32, 3) and tile.image.dtype == np.uint8 for row in rows for tile in row)
 
