@@ -13,7 +13,7 @@ from benchmark.run import Run
 from benchmark.selection import STUDIES, Selection
 from benchmark.settings import Settings
 from datasets.base import Dataset, get_dataset
-from datasets.registry import BadInput
+from datasets.registry import BadInput, canonical
 from methods.base import Method
 from methods.registry import format_method, parse_method
 from results.files import LARGEST_INTEGER
@@ -114,8 +114,9 @@ def load_study(name: str) -> Study:
 def load_grid(name: str, selection: Selection | None = None) -> Grid:
     """The selected grid of a study with the keys of all its runs; raises BadInput for anything unknown."""
     selection = selection or Selection()
+    name = canonical(name)
     study = load_study(name)
-    preset = selection.preset or study.preset
+    preset = canonical(selection.preset or study.preset)  # a record says it, and is found by it
     load_preset(preset)
     settings = Settings(selection.settings)
     seeds = tuple(_unique(selection.seeds or study.seeds))

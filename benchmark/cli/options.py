@@ -89,7 +89,7 @@ def selection_options_but_methods(command: F) -> F:
 
 def store_option(command: F) -> F:
     """The store that a verb writes; the verb gets `store`, an absolute path."""
-    return _gathered(_STORE, "store", real_path, command)
+    return _gathered(_STORE, "store", lambda results: real_path(results), command)
 
 
 def stores_options(command: F) -> F:

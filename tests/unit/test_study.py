@@ -18,6 +18,15 @@ def test_all_keys_of_a_study_differ(name):
     assert len(keys) == len(set(keys))
 
 
+def test_any_spelling_of_a_name_gives_the_same_grid_under_its_own_name():
+    odd, plain = (
+        load_grid("Chimeramix_Figure6", Selection(preset="QUICK")),
+        load_grid("chimeramix-figure6", Selection("quick")),
+    )
+    assert odd == plain
+    assert {run.preset for run in odd.runs()} == {"quick"}
+
+
 def test_a_stand_in_takes_its_place_and_what_the_paper_leaves_out_stays_out():
     selection = Selection(
         datasets=("cifar10-dedup", "stl10-part"), methods=("baseline", "supermix"), samples_per_class=(5,)
