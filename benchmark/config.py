@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.constructor import ConstructorError
 
-from datasets.registry import BadInput, canonical, named_files, unknown
+from datasets.registry import Malformed, canonical, named_files, unknown
 from results.escape import one_line
 from results.reader import RecordError, read_content
 
@@ -27,7 +27,7 @@ class Config(BaseModel):
 def load_named(kind: str, name: str, model: type[M], *folders: Path) -> M:
     """The YAML file that has this name in the last of the folders that has one, as `model`.
 
-    Raises BadInput with near names where there is none, and where two files of one folder have it.
+    Raises BadInput with near names where there is none, and Malformed where two files of one folder have it.
     """
     files = named_files(*folders)
     if (wanted := canonical(name)) not in files:
@@ -35,28 +35,28 @@ def load_named(kind: str, name: str, model: type[M], *folders: Path) -> M:
     path = files[wanted]
     twins = [twin.name for twin in sorted(path.parent.glob("*.yaml")) if canonical(twin.stem) == wanted]
     if len(twins) > 1:
-        raise BadInput(
+        raise Malformed(
             f"{kind} '{wanted}' is {len(twins)} files in {path.parent}: {', '.join(twins)}; keep one of them"
         )
     return load_yaml(path, model)
 
 
 def load_yaml(path: Path, model: type[M]) -> M:
-    """A YAML file as `model`; raises BadInput naming file, line and what was expected."""
+    """A YAML file as `model`; raises Malformed naming file, line and what was expected."""
     loader = None
     try:
         loader = _Loader(read_content(os.path.realpath(path), _LARGEST).decode())  # a link is as good as a file here
         tree = loader.get_single_node()
         value = None if tree is None else loader.construct_document(tree)
     except RecordError as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise Malformed(f"{path}: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None) or (loader.get_mark() if loader else None)
-        raise BadInput(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {_reason(error)}") from error
+        raise Malformed(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {_reason(error)}") from error
     try:
         return model.model_validate({} if value is None else value)
     except ValidationError as error:
-        raise BadInput(one_line(f"{path}:{_told(error, tree, model)}")) from error
+        raise Malformed(one_line(f"{path}:{_told(error, tree, model)}")) from error
 
 
 def _reason(error: Exception) -> str:

@@ -22,6 +22,10 @@ class BadInput(ValueError):
     """What a person gave cannot be used; the message is one line that says what to do (exit status 2)."""
 
 
+class Malformed(BadInput):
+    """A file that is not what it should be; who needs it not goes on without."""
+
+
 def canonical(name: str) -> str:
     """A registry name as written everywhere: lower case, hyphens between words."""
     return name.strip().lower().replace("_", "-")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from benchmark.cli.notes import note_left_out
+from benchmark.cli.notes import note_left_out, readable
 from benchmark.selection import preset_names, study_names
 from datasets.base import registry as dataset_registry
 from datasets.registry import BadInput, unknown
@@ -71,7 +71,7 @@ def _datasets() -> list[dict[str, object]]:
 def _studies() -> list[dict[str, object]]:
     from benchmark.study import load_study
 
-    studies = {name: load_study(name) for name in study_names()}
+    studies = dict(readable(study_names(), lambda name: (name, load_study(name))))
     return [
         _entry(
             name, study.title, study.published or "ours", True, {"preset": study.preset, "cells": len(study.cells())}
@@ -83,7 +83,7 @@ def _studies() -> list[dict[str, object]]:
 def _presets() -> list[dict[str, object]]:
     from benchmark.protocol import load_preset
 
-    presets = {name: load_preset(name) for name in preset_names()}
+    presets = dict(readable(preset_names(), lambda name: (name, load_preset(name))))
     return [
         _entry(n, p.description, f"presets/{n}.yaml", True, {"threads": p.threads, **p.protocols["small"]})
         for n, p in presets.items()

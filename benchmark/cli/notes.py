@@ -1,17 +1,19 @@
 """What a verb says to the person beside its result: on standard error, so that standard output is the result alone."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from datasets.registry import BadInput
+from datasets.registry import BadInput, Malformed
 from results.escape import one_line, printable
 
 if TYPE_CHECKING:
     from benchmark.sweep import Screen
+
+T = TypeVar("T")
 
 
 def note(text: str) -> None:
@@ -23,6 +25,17 @@ def note_left_out(problems: Iterable[str]) -> None:
     """Names the files that were not used, and why."""
     for problem in dict.fromkeys(problems):
         note(f"left out: {one_line(problem)}")
+
+
+def readable(names: Iterable[str], make: Callable[[str], T]) -> Iterator[T]:
+    """What `make` gives of each name; one whose file is malformed is named and left out."""
+    said: set[str] = set()
+    for name in names:
+        try:
+            yield make(name)
+        except Malformed as error:
+            note_left_out({str(error)} - said)
+            said.add(str(error))
 
 
 def note_written(paths: Iterable[Path]) -> None:

@@ -4,12 +4,15 @@ They train nothing, and most import no torch.
 """
 
 import sys
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.notes import note, note_left_out, note_written, put
+from benchmark.cli.notes import note, note_left_out, note_written, put, readable
 from benchmark.cli.options import (
     FORMATS,
     PathOf,
@@ -27,6 +30,7 @@ from results.stores import Stores
 
 if TYPE_CHECKING:
     from benchmark.cli.imports import Import
+    from results.outline import Outline
 
 TABLE_FORMATS = click.Choice(["text", "markdown", "latex", "csv", "json"])
 EXPORTS = ("csv", "parquet", "json")
@@ -68,11 +72,10 @@ def tables(studies: tuple[str, ...], selection: Selection, stores: Stores) -> No
 
     For STUDIES, or for every study with records.
     """
-    from benchmark.outlines import load_outline
     from results.tables import write_tables
 
     records = stores.records()
-    outlines = [load_outline(name, selection) for name in studies or study_names()]
+    outlines = _outlines(studies, selection)
     paths = write_tables(outlines, records, with_empty=bool(studies))
     note_left_out(records.problems)
     note_written(paths)
@@ -105,15 +108,16 @@ def verdict(
       hydrabench verdict table1
       hydrabench verdict table1 --preset quick --dataset cifar10-dedup
     """
-    from benchmark.outlines import load_outline, of_unknown_presets, outlines_with_records
+    from benchmark.outlines import of_unknown_presets, outlines_with_records
     from results.reproduction import reproduction
     from results.verdict import judge_study, verdicts_json, verdicts_text, worst
 
     records = stores.records()
     if form == "markdown":
         note_left_out([*records.problems, *of_unknown_presets(records)])
-        return put(reproduction([outlines_with_records(name, records) for name in study_names()], records), output)
-    outlines = [load_outline(name, selection) for name in studies or study_names()]
+        pages = list(readable(study_names(), partial(outlines_with_records, records=records)))
+        return put(reproduction(pages, records), output)
+    outlines = _outlines(studies, selection)
     judged = [outline for outline in outlines if studies or outline.published]
     found = {outline.name: judge_study(outline, records, margin) for outline in judged}
     note_left_out(records.problems)
@@ -186,7 +190,7 @@ def report(output: Path | None, stores: Stores) -> None:
 
     records = stores.records()
     records.problems += of_unknown_presets(records)
-    outlines = [outline for name in study_names() for outline in outlines_with_records(name, records)]
+    outlines = list(chain(*readable(study_names(), partial(outlines_with_records, records=records))))
     path = write_report(output or REPORT, outlines, stores, records)
     note_left_out(records.problems)
     note(f"wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")
@@ -265,6 +269,14 @@ def import_(folder: Path, store: Path) -> None:
     if artifacts.bare:
         note(f"{artifacts.bare} artifacts have a record and no tensors: nothing could use them, not imported")
     sys.exit(1 if any(done.conflicts or done.problems for done in (runs, artifacts)) else 0)
+
+
+def _outlines(studies: Sequence[str], selection: Selection) -> list["Outline"]:
+    """Those of studies that a person named, or of all that can be read."""
+    from benchmark.outlines import load_outline
+
+    make = partial(load_outline, selection=selection)
+    return list(map(make, studies) if studies else readable(study_names(), make))
 
 
 def _counts(done: "Import") -> str:
