@@ -23,6 +23,7 @@ _BEAT_SECONDS = 20.0
 _BOOT_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 _LARGEST = 4096  # bytes; a lock has 300
+_HELD: set[str] = set()  # tokens of this process's locks: one whose file could not be removed holds nothing
 _UNKNOWN: dict[str, Any] = {
     "host": "?",
     "pid": 0,
@@ -70,8 +71,10 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        if self._is_mine():
-            self.path.unlink(missing_ok=True)
+        _HELD.discard(self.token)
+        with suppress(OSError):  # the work is done; a file that stays holds nothing: see is_stale
+            if self._is_mine():
+                self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
     def verify(self) -> None:
@@ -97,7 +100,9 @@ class Lock:
             error.filename = error.filename or str(self.path)  # a full disk's error has none
             raise
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+        _HELD.add(self.token)
         return True
 
     def _myself(self) -> dict[str, object]:
@@ -185,7 +190,8 @@ def is_stale(holder: dict) -> bool:
     if not _is_in_sight(holder) or _is_hidden(holder["pid"]):
         return holder["age"] > STALE_SECONDS
     if holder["ticks"]:
-        return _ticks(holder["pid"]) != holder["ticks"]
+        alive = _ticks(holder["pid"]) == holder["ticks"]
+        return not alive or (holder["pid"] == os.getpid() and holder["token"] not in _HELD)
     try:
         process = psutil.Process(holder["pid"])
         reused = abs(process.create_time() - holder["started"]) > _BOOT_TOLERANCE

@@ -91,7 +91,7 @@ def draw_tree() -> Callable[..., Path]:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
     """A run of the demo study by method, size and seed, with overrides; a few steps long unless told."""
 

@@ -60,9 +60,20 @@ def test_a_lock_says_which_kernel_counts_its_pid_and_when_it_began(mine):
 def test_a_clock_that_is_set_kills_nobody(store, mine, monkeypatch, step):
     """The system's idea of when a process started moves with its clock (FAULTS R5)."""
     put(store, mine)
+    monkeypatch.setattr(locks, "_HELD", {mine["token"]})
     start = psutil.Process().create_time()
     monkeypatch.setattr(psutil.Process, "create_time", lambda self: start + step)
     require_held(store)
+
+
+def test_a_lock_that_could_not_be_removed_holds_its_own_process_up_no_more(store, monkeypatch):
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patch, Lock(store):
+        patch.setattr(Path, "unlink", refuse)
+    assert (store / "lock").exists()
+    require_free(store)
 
 
 def test_a_pid_that_was_given_again_is_told_apart_by_its_start(store, mine):
