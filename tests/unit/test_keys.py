@@ -87,11 +87,14 @@ def test_committed_quick_records_are_found_by_the_studies():
     one = ("baseline", "cutout", "random-erasing", "cosine", "mixup", "mixupn", "scattering", "glico")
     runs = [*load_grid("table1", Selection(methods=(*one, "chimeramix-seg", "hydramix"), **axes)).runs()]
     runs += load_grid("table2", Selection(methods=("autoaugment", "trivialaugment"), **axes)).runs()
+    runs += load_grid(
+        "table2", Selection(methods=("hydramix+autoaugment",), **axes | {"samples_per_class": (5,)})
+    ).runs()
     mixed = ("gridmix", "segmix", "nmix", "chimeramix-grid", "chimeramix-seg", "hydramix")
     runs += load_grid("table6", Selection(methods=mixed, **axes | {"samples_per_class": (5,)})).runs()
     hundred = {**axes, "datasets": ("cifar100-dedup",), "samples_per_class": (5,)}
     runs += load_grid("table1", Selection(methods=("baseline", "supermix"), **hundred)).runs()
-    assert len(runs) == 60 + 12 + 18 + 6
+    assert len(runs) == 60 + 12 + 3 + 18 + 6
     assert {run.key for run in runs} <= set(records.by_key)
 
 
