@@ -1,4 +1,4 @@
-"""The harness of `make chaos` for a few kills, and that it sees what it looks for."""
+"""The harness of `make chaos` for two kills, and that it sees what it looks for."""
 
 import shutil
 from collections import Counter
@@ -31,9 +31,9 @@ def test_the_harness_sees_what_is_lost_doubled_differing_and_left(store, two_run
     assert +tally.faults == Counter(left=1, differing=1, doubled=1, lost=2)
 
 
-def test_a_sweep_that_is_killed_three_times_leaves_what_an_undisturbed_one_leaves(tmp_path, monkeypatch):
-    monkeypatch.setattr(chaos, "METHODS", ("baseline", "mixup"))
-    tally = chaos.chaos(tmp_path, kills=3, seed=0)
+def test_a_sweep_that_is_killed_twice_leaves_what_an_undisturbed_one_leaves(tmp_path, monkeypatch):
+    monkeypatch.setattr(chaos, "METHODS", ("baseline",))
+    tally = chaos.chaos(tmp_path, kills=2, seed=0)
     assert tally.rounds >= 1
-    assert tally.kills.total() >= 3
+    assert tally.kills.total() >= 2
     assert tally.faults.total() == 0, tally
