@@ -118,8 +118,8 @@ class Dataset:
 
     def check(self) -> None:
         """Raises DataMissing or DataCorrupt, with the way to mend it, unless all is there."""
-        self._require("the test set", *self.test())
         self.class_names()
+        self._require("the test set", *self.test())
         present = self.present()
         self._require("the training set", self.train_images(present), self.train_labels(), len(present))
 

@@ -114,6 +114,11 @@ class Cifair(TrainedOnCifar):
             )
         return Arrays(folder).test()
 
+    def check(self) -> None:
+        """Its own images first: `data prepare` of it brings CIFAR's along."""
+        self.test()
+        super().check()
+
     def prepare(self) -> None:
         super().prepare()
         folder = data_root() / "prepared" / self.name

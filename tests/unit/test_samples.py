@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark import augment
+from benchmark.cli import augment
 from benchmark.cli.augment import Subject, make_samples
 from benchmark.sweep import Screen
 from benchmark.teacher import TeacherRecipe
