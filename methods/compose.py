@@ -47,6 +47,14 @@ class Prepared(Forwarding):
         return Method.begin(self, batch, rng) if mixes else self.method.begin(batch, rng)
 
 
+def spared(batch: Batch, p_gen: float, rng: torch.Generator) -> Batch | None:
+    """A batch without what mixing it would need, with probability 1 - p_gen; else None, and all of it is replaced.
+
+    One draw of `rng` decides for the whole batch (FIDELITY section 8; p_gen is varied in HydraMix Figure 5).
+    """
+    return Batch(batch.images, batch.targets) if float(torch.rand((), generator=rng)) >= p_gen else None
+
+
 @dataclass(frozen=True)
 class Composition(Forwarding):
     """A method behind an automatic augmentation: `mixup+autoaugment`."""

@@ -10,7 +10,7 @@ from datasets.batches import send
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
-from methods.compose import Prepared
+from methods.compose import Prepared, spared
 from methods.identity import AsBefore
 from methods.latents.neighbours import SHARES, Neighbours
 from methods.latents.networks import LoopForm, draw_noise
@@ -103,8 +103,8 @@ class Interpolating(Prepared):
 
     def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
         """With probability p_gen, for the whole batch, drawn images in the place of its images."""
-        if float(torch.rand((), generator=rng)) >= self.method.p_gen:
-            return Batch(batch.images, batch.targets)
+        if kept := spared(batch, self.method.p_gen, rng):
+            return kept
         assert batch.picked is not None
         return Batch(self.draw(batch.picked, rng), batch.targets)
 

@@ -10,7 +10,7 @@ from datasets.base import Dataset
 from datasets.batches import send
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
-from methods.compose import Prepared
+from methods.compose import Prepared, spared
 from methods.mixtures.building import MixedSet
 from methods.mixtures.recipe import MixedSetRecipe
 from methods.ranges import Amount, Positive, Share
@@ -91,8 +91,8 @@ class Mixed(Prepared):
 
     def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
         """With probability p_gen, for the whole batch, images of the mixed set in the place of its own."""
-        if float(torch.rand((), generator=rng)) >= self.method.p_gen:
-            return Batch(batch.images, batch.targets)
+        if kept := spared(batch, self.method.p_gen, rng):
+            return kept
         assert batch.view is not None
         picked = torch.randint(len(self.mixed.images), (len(batch.images),), generator=rng)
         picked = send(picked, batch.images.device)

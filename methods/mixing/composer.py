@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from datasets.base import Dataset
 from methods.base import NO_BUDGETS, Budgets, Method
-from methods.compose import Prepared
+from methods.compose import Prepared, spared
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
@@ -103,8 +103,8 @@ class Composer(Prepared):
 
     def begin(self, batch: Batch, rng: torch.Generator) -> Callable[[], Batch]:
         """With probability p_gen, for the whole batch, compositions in the place of its images."""
-        if float(torch.rand((), generator=rng)) >= self.method.p_gen:
-            return lambda: Batch(batch.images, batch.targets)
+        if kept := spared(batch, self.method.p_gen, rng):
+            return lambda: kept
         assert batch.partners is not None
         views = _join(batch, batch.partners(self.sources - 1))
         segmentations = begin_segmentations(self.method.rule, *views, self.segmenter)
