@@ -31,7 +31,7 @@ def require_free(output: Path) -> Path:
         place = real_path(output)
         if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
             raise BadInput(f"{output} exists: name a folder that does not, or an empty one")
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+    except OSError as error:
         raise BadInput(f"{output} cannot be looked into ({error})") from error
     return place
 
