@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from datasets.base import DataChanged, DataCorrupt
+from datasets.files import NotRegular, open_regular
 from datasets.images import is_16_bit_grey
 
 Stamp = tuple[int, ...]
@@ -38,9 +39,10 @@ class Contents:
 def read_regular(file: Path) -> bytes:
     """What a regular file holds; raises DataCorrupt, and does not wait, for a pipe, a folder or what cannot be read."""
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
-            require_regular(file, os.fstat(opened.fileno()))
+        with open_regular(file) as opened:
             return opened.read()
+    except NotRegular as error:
+        raise DataCorrupt(f"{file} is not a regular file") from error
     except OSError as error:
         raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
 

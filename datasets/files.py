@@ -1,10 +1,13 @@
-"""Files that outlast a power cut: written under another name, synced, renamed, and their folder synced.
+"""Files that outlast a power cut: written under another name, synced, renamed, and their folder synced. And read: no
+pipe is waited for.
 
 A rename alone promises nothing: after a cut the new name may lead to an empty file, or not be there.
 """
 
 import errno
+import io
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +17,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # raised without a name where
 
 Verify = Callable[[], None]
 """Raises where its caller may write no more; a lock's `verify` is one."""
+
+
+class NotRegular(OSError):
+    """What is there has no bytes of its own: a pipe, a folder, a device."""
+
+
+def open_regular(path: Path | str, links: bool = True) -> io.FileIO:
+    """A regular file, open for reading; never waits. links: whether one may lead to it.
+
+    Raises NotRegular for anything else, OSError where there is nothing or it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(errno.EINVAL, "not a regular file", str(path))
+    return io.FileIO(descriptor, "rb")
 
 
 def write_atomically(path: Path, content: bytes, verify: Verify | None = None) -> None:

@@ -3,12 +3,13 @@
 import errno
 import io
 import os
-import stat
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
+
+from datasets import files
 
 LARGEST_SIDE = 2**24  # bytes of a JSON file beside the records; a submission of 100,000 runs has 2,000,000
 T = TypeVar("T")
@@ -26,7 +27,6 @@ class Unreadable(RecordError, OSError):
     """A file that could not be read just now (no permission, an I/O error): it may be whole, and is left as it is."""
 
 
-_NO_FILE = "not readable: not a regular file"
 _NOT_A_FILE_OF_OURS = (errno.ELOOP, errno.ENXIO)  # a link, a socket
 
 
@@ -34,20 +34,15 @@ def open_regular(path: Path | str) -> io.FileIO:
     """A regular file, open for reading; never waits. Raises RecordError for a link, a pipe or a folder, Absent where
     there is none, Unreadable where the file may be whole."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        file = io.FileIO(descriptor, "rb")
-    except IsADirectoryError as error:
-        raise RecordError(_NO_FILE) from error
+        return files.open_regular(path, links=False)
+    except files.NotRegular as error:
+        raise RecordError("not readable: not a regular file") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Absent(f"not readable: {error.strerror}") from error
     except OSError as error:
         if error.errno in _NOT_A_FILE_OF_OURS:
             raise RecordError(f"not readable: {error.strerror}") from error
         raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise RecordError(_NO_FILE)
-    return file
 
 
 def read_content(path: Path | str, largest: int) -> bytes:
