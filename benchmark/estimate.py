@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmark.kinds import Measure
 from benchmark.run import Build, Run
 from datasets.base import registry
 from methods.flops import TRAINED
@@ -95,6 +96,8 @@ def _flops(job: Run | Build) -> float:
     """Floating-point operations per shown image."""
     if isinstance(job, Build):
         return job.artifact.recipe.flops()
+    if isinstance(job.protocol, Measure):
+        return job.protocol.flops()
     from benchmark.training.nets import forward_flops
 
     channels, size = job.method.classifier_input(job.dataset.image_size)

@@ -10,6 +10,8 @@ from torch import nn
 from benchmark.attempt import Attempt, attempt
 from benchmark.build import obtain
 from benchmark.job import Options, Outcome, now
+from benchmark.kinds import Measure
+from benchmark.measures import Measuring, start_measuring
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory
 from benchmark.run import Run
@@ -20,11 +22,12 @@ from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.subset import find_subset, subset_hash
 from results.files import WEIGHTS
+from results.metrics import METRICS
 from results.records import Metrics, Record, write_record
 
 
 def execute(run: Run, store: Path, options: Options | None = None, stop: StopRequest | None = None) -> Outcome:
-    """Trains and evaluates `run`, and writes its record into `store`; a finished run is left as it is.
+    """Trains and evaluates `run`, or measures, and writes its record into `store`; a finished run is left as it is.
 
     Never raises for what a run does wrong: a failure leaves failure.json in the run's folder. It takes up
     the run's checkpoint where there is one, and first builds the artifacts that it needs and that are not there.
@@ -47,16 +50,36 @@ class _Execution:
         training = self.at.training(lambda: self._fresh(made))
         train_seconds = self.at.train(training)
         started = time.monotonic()
-        metrics = evaluate(training.network, self.run.dataset.test(), self.precision, self.device)
-        record = self._record(training, metrics, train_seconds, time.monotonic() - started)
+        metrics, digest = self._measured(training)
+        record = self._record(training, metrics, digest, train_seconds, time.monotonic() - started)
         self._store(record, training)
-        return f"top-1 {metrics.top1:.2f}% in {train_seconds + record.eval_seconds:.0f} s"
+        return f"{self._said(record)} in {train_seconds + record.eval_seconds:.0f} s"
 
-    def _fresh(self, made: tuple[object, ...]) -> Training:
+    def _fresh(self, made: tuple[object, ...]) -> Training | Measuring:
         task = load_task(self.run, self.indices, self.device, self.precision)
+        if isinstance(self.run.protocol, Measure):
+            return start_measuring(self.run, task, made)
         return Training(task, self.run.method.prepare(task, made), self.run.protocol)
 
-    def _record(self, training: Training, metrics: Metrics, train_seconds: float, eval_seconds: float) -> Record:
+    def _measured(self, training: Training | Measuring) -> tuple[Metrics | dict[str, float], str]:
+        """The run's numbers, and the hash of the weights that they are of."""
+        if isinstance(training, Measuring):
+            return training.metrics(), training.weights_sha256
+        metrics = evaluate(training.network, self.run.dataset.test(), self.precision, self.device)
+        return metrics, weights_hash(training.network)
+
+    def _said(self, record: Record) -> str:
+        name, value = next(iter(record.values.items()))
+        return f"{METRICS[name].word} {value:.2f}"
+
+    def _record(
+        self,
+        training: Training | Measuring,
+        metrics: Metrics | dict[str, float],
+        digest: str,
+        train_seconds: float,
+        eval_seconds: float,
+    ) -> Record:
         run = self.run
         return Record(
             schema=1,
@@ -66,11 +89,11 @@ class _Execution:
             preset=run.preset,
             metrics=metrics,
             subset_sha256=subset_hash(self.indices),
-            weights_sha256=weights_hash(training.network),
+            weights_sha256=digest,
             steps=training.steps,
             train_seconds=train_seconds,
             eval_seconds=eval_seconds,
-            images_per_second=training.images_seen / train_seconds,
+            images_per_second=training.images_seen / max(train_seconds, 1e-9),
             resumed=self.at.resumed,
             finished=now(),
             environment=environment(self.device, self.precision, self.at.deterministic),
@@ -79,13 +102,17 @@ class _Execution:
             prepare_seconds=self.at.prepare_seconds,
         )
 
-    def _store(self, record: Record, training: Training) -> None:
-        if self.at.options.keep_weights:
+    def _store(self, record: Record, training: Training | Measuring) -> None:
+        if isinstance(training, Measuring):
+            for name, content in training.files().items():
+                self.at.write(name, content)
+        elif self.at.options.keep_weights:
             from safetensors.torch import save
 
             weights = {name: value.contiguous() for name, value in training.network.state_dict().items()}
             self.at.write(WEIGHTS, save(weights))
-        self.at.write_history(training.history)
+        if training.history.lines:
+            self.at.write_history(training.history)
         write_record(self.at.folder, record, self.at.lock.verify)
 
 

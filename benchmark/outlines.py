@@ -48,6 +48,7 @@ class PlanSummary:
     builds: "tuple[tuple[str, Build], ...]" = ()  # artifacts of the runs that are not done, with their states
     hours: float = 0.0  # of one process, for what is left
     guessed: bool = False  # whether some of them rest on no recorded wall time
+    missing: tuple[str, ...] = ()  # what keeps runs from being made here, and how to get it
 
 
 def finished(outline: Outline, records: Records, stores: Stores) -> PlanSummary | None:
@@ -121,7 +122,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
     grid = load_grid(name, selection)
     study = grid.study
     titles, labels = _titles(grid), _labels(grid)
-    cells = [_spec(cell, grid, titles, labels) for cell in grid.cells]
+    cells = [_spec(cell, metric, grid, titles, labels) for cell in grid.cells for metric in study.metrics]
     return Outline(
         name=grid.name,
         title=study.title,
@@ -141,6 +142,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         remarks=tuple(dict.fromkeys(cell.method.remark for cell in grid.cells if cell.method.remark)),
         unavailable=sum(len(grid.seeds) for cell in grid.cells if not cell.available),
         cells=(*cells, *(average_specs(cells, study.datasets) if study.average else ())),
+        measured="; ".join(dict.fromkeys(run.protocol.conditions for run in grid.runs())) or "as published",
     )
 
 
@@ -168,7 +170,7 @@ def _distinct(labels: dict[str, str]) -> dict[str, str]:
     return {key: label if counts[label] == 1 else f"{label} ({key})" for key, label in labels.items()}
 
 
-def _spec(cell: "Cell", grid: "Grid", titles: dict[str, str], labels: dict[str, str]) -> CellSpec:
+def _spec(cell: "Cell", metric: str, grid: "Grid", titles: dict[str, str], labels: dict[str, str]) -> CellSpec:
     return CellSpec(
         cell.dataset.text,
         titles[cell.dataset.text],
@@ -180,6 +182,7 @@ def _spec(cell: "Cell", grid: "Grid", titles: dict[str, str], labels: dict[str, 
         tuple(run.key for run in cell.runs),
         parameters=cell.parameters,
         content=str(cell.dataset.identity.get("content", "")),
+        metric=metric,
     )
 
 

@@ -9,14 +9,15 @@ from methods.base import Method
 from methods.compose import Composition
 from methods.registry import format_method, make_method, registry
 from results.artifacts import ArtifactRecord
-from results.records import Record, RecordError, canonical
+from results.records import CLASSIFY, Record, RecordError, canonical
 
 _LONGEST_NAME = 80  # characters of a folder; the key tells apart what is cut
 
 
-def run_folder(dataset: str, samples_per_class: int, method: str, seed: int, key: str) -> Path:
-    """A run's folder inside a store; method: as `method_folder` has it."""
-    return Path(dataset, f"n{samples_per_class}", method, f"seed{seed}-{key}")
+def run_folder(kind: str, dataset: str, samples_per_class: int, method: str, seed: int, key: str) -> Path:
+    """A run's folder inside a store; kind: of its protocol; method: as `method_folder` has it."""
+    above = () if kind == CLASSIFY else ("measures", kind)
+    return Path(*above, dataset, f"n{samples_per_class}", method, f"seed{seed}-{key}")
 
 
 def artifact_folder(recipe: str, source: str, samples_per_class: int, seed: int, key: str) -> Path:
@@ -50,7 +51,8 @@ def place_of_run(record: Record, found: Path) -> Path:
     except (BadInput, KeyError, TypeError, AttributeError):
         known = False
     name = method_folder(method) if known else found.parent.name
-    return _safe(run_folder(run["dataset"]["name"], run["samples_per_class"], name, run["seed"], record.key), 4)
+    numbers = run["samples_per_class"], name, run["seed"], record.key
+    return _safe(run_folder(record.kind, run["dataset"]["name"], *numbers), 4 if record.kind == CLASSIFY else 6)
 
 
 def _method(identity: dict[str, Any]) -> Method:

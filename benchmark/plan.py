@@ -33,7 +33,12 @@ class Plan:
     builds: dict[str, list[Build]] = field(default_factory=lambda: {state: [] for state in BUILD_STATES})
 
     def counts(self) -> dict[str, int]:
-        return {state: len(self.states[state]) for state in STATES[:-1]} | {"unavailable": self.unavailable}
+        counts = {state: len(self.states[state]) for state in STATES}
+        return counts | {"unavailable": counts["unavailable"] + self.unavailable}
+
+    def missing(self) -> tuple[str, ...]:
+        """What keeps runs from being made here, and how to get it."""
+        return tuple(dict.fromkeys(run.missing for run in self.states["unavailable"]))
 
     def estimate(self, jobs: Iterable[Run | Build]) -> tuple[float, bool]:
         """Hours of one process for `jobs`, and whether some of that rests on no recorded wall time."""
@@ -55,6 +60,7 @@ class Plan:
             builds=tuple((state, job) for state, jobs in self.builds.items() for job in jobs),
             hours=hours,
             guessed=guessed,
+            missing=self.missing(),
         )
 
     def jobs(self, retry: bool = False, force: bool = False) -> list[Run | Build]:
@@ -90,7 +96,7 @@ def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Pla
     own = str(real_path(stores.own))
     measured = sum(records.by_key[run.key].store != own for run in states["done"])
     plan = Plan(grid, states, unavailable, measured, records, Costs(records, stores.artifacts(records.problems)))
-    for job in _unique_builds(run for state in STATES[1:] for run in states[state]):
+    for job in _unique_builds(run for state in STATES[1:-1] for run in states[state]):
         plan.builds[_build_state(job, stores.own, records.problems)].append(job)
     plan.stale = [str(old.path) for run in states["stale"] for old in records.by_slot[run.slot]]
     return plan
@@ -99,6 +105,8 @@ def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Pla
 def _state(run: Run, records: Records, store: Path) -> str:
     if run.key in records.by_key:
         return "done"
+    if run.missing:
+        return "unavailable"
     if state := open_state(store / run.path, records.problems):
         return state
     return "stale" if records.by_slot and run.slot in records.by_slot else "missing"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -14,6 +14,8 @@ from datasets.registry import BadInput, unknown
 from methods.base import Method
 from methods.epochs import Epochs
 from methods.identity import AsBefore, hashed_fields
+
+C = TypeVar("C", bound=Config)
 
 _LARGE = 64  # pixels; wider images get the preset's `large` protocol
 
@@ -44,6 +46,10 @@ class Protocol(Config, Epochs):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     nesterov: Annotated[bool, AsBefore(True)] = True
     schedule: Annotated[Literal["cosine", "onecycle"], AsBefore("cosine")] = "cosine"
+
+    kind: ClassVar[str] = "classify"  # benchmark/kinds.py has the others
+    missing: ClassVar[str] = ""  # what keeps it from running here: nothing
+    conditions: ClassVar[str] = "after the last epoch"
 
     @property
     def identity(self) -> dict[str, object]:
@@ -77,13 +83,15 @@ class Preset(Config):
     """How much is spent: protocols for small (up to 64 pixels) and large images, then changes by dataset.
 
     budgets: by kind of artifact, values for the method parameters that are None, in the same layers; `scattering`
-    is what that method's own protocol becomes.
+    is what that method's own protocol becomes. measures: by kind of protocol (benchmark/kinds.py), its fields, in the
+    same layers.
     """
 
     description: str
     threads: Positive | Literal["all"]
     protocols: dict[Layer, dict[FieldName, int | float | str]]
     budgets: dict[str, dict[Layer, dict[str, int | float]]] = {}
+    measures: dict[str, dict[Layer, dict[str, int | float | str]]] = {}
 
     def cpu_threads(self) -> int:
         """CPU threads of one run."""
@@ -98,7 +106,7 @@ def load_preset(name: str) -> Preset:
 
 def resolve_protocol(preset: str, dataset: Dataset, changes: dict[str, object]) -> Protocol:
     """The protocol of `preset` on `dataset`, with `changes` (a method's, then --set protocol.field=value) on top."""
-    values = {"padding": dataset.image_size // 8} | _layered(load_preset(preset).protocols, dataset)
+    values = {"padding": dataset.image_size // 8} | layered(load_preset(preset).protocols, dataset)
     return make_protocol(values | changes, f"preset {preset}")
 
 
@@ -109,11 +117,11 @@ def resolve_budgets(preset: str, dataset: Dataset) -> dict[str, dict[str, Any]]:
     And on every other named dataset, as `kind@name`, for runs that use an artifact of that one.
     """
     budgets = load_preset(preset).budgets
-    others = {f"{kind}@{other.text}": _layered(budgets[kind], other) for kind in budgets for other in named_datasets()}
-    return others | {kind: _layered(layers, dataset) for kind, layers in budgets.items()}
+    others = {f"{kind}@{other.text}": layered(budgets[kind], other) for kind in budgets for other in named_datasets()}
+    return others | {kind: layered(layers, dataset) for kind, layers in budgets.items()}
 
 
-def _layered(values: Mapping[str, Mapping[str, Any]], dataset: Dataset) -> dict[str, Any]:
+def layered(values: Mapping[str, Mapping[str, Any]], dataset: Dataset) -> dict[str, Any]:
     """The values for the size of images, then for the dataset's family, then for the dataset itself."""
     layers = ["large" if dataset.image_size > _LARGE else "small", dataset.family, dataset.name]
     return {name: value for layer in dict.fromkeys(layers) for name, value in values.get(layer, {}).items()}
@@ -127,12 +135,13 @@ def run_protocol(
     return resolve_protocol(preset, dataset, own | dict(changes or {}))
 
 
-def make_protocol(values: dict[str, object], origin: str) -> Protocol:
-    """A checked protocol; raises BadInput that names `origin` and the field."""
+def make_protocol(values: dict[str, Any], origin: str, model: type[C] = Protocol) -> C:  # type: ignore[assignment]
+    """A checked protocol of some kind; raises BadInput that names `origin` and the field."""
     for name in values:
-        _known_field(name)
+        if name not in model.model_fields:
+            _refuse("protocol field", name, model.model_fields)
     try:
-        return Protocol.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"{origin}: protocol.{first['loc'][0]}: {first['msg']}") from error

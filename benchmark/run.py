@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmark.kinds import Measure
 from benchmark.places import artifact_folder, method_folder, run_folder
 from benchmark.protocol import Protocol
 from benchmark.teacher import artifacts_of
@@ -46,7 +47,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Run(Planned):
-    """One training of one method on one subset.
+    """One training of one method on one subset, or another measure of what it makes of it.
 
     `method` has its parameters resolved for the dataset; `row` is the method as the study names it, and
     `preset` is where the protocol came from: both are for people and do not enter the key.
@@ -56,7 +57,7 @@ class Run(Planned):
     samples_per_class: int
     method: Method
     seed: int
-    protocol: Protocol
+    protocol: Protocol | Measure
     row: str
     preset: str
 
@@ -84,6 +85,16 @@ class Run(Planned):
     def steps(self) -> int:
         return self.protocol.steps(self.samples_per_class, self.dataset.num_classes)
 
+    @property
+    def kind(self) -> str:
+        """What it does with its subset (benchmark/kinds.py)."""
+        return self.protocol.kind
+
+    @property
+    def missing(self) -> str:
+        """What keeps it from running here and how to get it; "" where nothing does."""
+        return self.protocol.missing
+
     @cached_property
     def artifacts(self) -> "tuple[Build, ...]":
         """What must be built before the run can start."""
@@ -94,7 +105,7 @@ class Run(Planned):
     def path(self) -> Path:
         """The run's folder inside a store: readable, ending in the key."""
         method = method_folder(self.method)
-        return run_folder(self.dataset.name, self.samples_per_class, method, self.seed, self.key)
+        return run_folder(self.kind, self.dataset.name, self.samples_per_class, method, self.seed, self.key)
 
     def __str__(self) -> str:
         return f"{self.dataset.text} {self.samples_per_class}/class {self.row} seed {self.seed} [{self.key}]"

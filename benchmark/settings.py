@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from benchmark.protocol import Protocol
+from benchmark.kinds import protocol_of
 from datasets.registry import BadInput, canonical, unknown
 from methods.base import Method
 from methods.compose import Composition
 from methods.registry import make_method, parse_value, registry
+from results.records import CLASSIFY
 
 
 class Settings:
-    """Overrides of single fields; each must fit something in the selected grid."""
+    """Overrides of single fields; each must fit something in the selected grid. kind: of its runs' protocol."""
 
-    def __init__(self, texts: Sequence[str]):
+    def __init__(self, texts: Sequence[str], kind: str = CLASSIFY):
+        self._fields = protocol_of(kind).model_fields
         self.protocol: dict[str, object] = {}
         self._methods: dict[str, dict[str, object]] = {}
         for text in texts:
@@ -40,7 +42,7 @@ class Settings:
             raise BadInput(f"--set {text}: expected protocol.field=value or method.field=value")
         owner, name = canonical(owner), name.replace("-", "_")
         if owner == "protocol":
-            self.protocol[_known("protocol field", name, Protocol.model_fields)] = parse_value(value)
+            self.protocol[_known("protocol field", name, self._fields)] = parse_value(value)
         elif owner not in registry.entries():
             raise unknown("method in --set", owner, ["protocol", *registry.entries()])
         else:

@@ -8,18 +8,21 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, ValidationInfo, field_validator
 
 from benchmark.config import Config, load_named
-from benchmark.protocol import load_preset, resolve_budgets, run_protocol
+from benchmark.kinds import Measure, measure_protocol, metrics_of, protocol_of
+from benchmark.protocol import Protocol, load_preset, resolve_budgets, run_protocol
 from benchmark.run import Run
 from benchmark.selection import STUDIES, Selection
 from benchmark.settings import Settings
+from benchmark.teacher import artifacts_of
 from datasets.base import Dataset, get_dataset
-from datasets.registry import BadInput, canonical
+from datasets.registry import BadInput, canonical, unknown
 from methods.base import Method
 from methods.registry import format_method, parse_method
 from results.files import LARGEST_INTEGER
 from results.outline import ParameterAxis
+from results.records import CLASSIFY
 
-Axis = Literal["dataset", "method", "samples_per_class"]
+Axis = Literal["dataset", "method", "samples_per_class", "metric"]
 
 
 class Block(Config):
@@ -34,6 +37,8 @@ class Study(Config):
     """A table or figure of a paper as a grid."""
 
     title: str
+    measure: str = CLASSIFY  # the kind of its runs' protocol
+    metrics: Annotated[list[str], Field(min_length=1)] = ["top1"]  # the first is what figures and comparisons show
     rows: Annotated[list[Axis], Field(min_length=2)]  # the renderers group rows by the first
     columns: list[Axis]
     average: bool = False  # whether a last column has the mean over each row's datasets
@@ -45,11 +50,28 @@ class Study(Config):
     note: str = ""  # what of it is not the paper's, or is missing; shown by `plan` and in every caption
     second_best: bool = False  # whether the paper's table underlines the second best
 
+    @field_validator("measure")
+    @classmethod
+    def _known_kind(cls, measure: str) -> str:
+        protocol_of(measure)
+        return measure
+
+    @field_validator("metrics")
+    @classmethod
+    def _of_its_kind(cls, metrics: list[str], info: ValidationInfo) -> list[str]:
+        known = metrics_of(info.data["measure"]) if "measure" in info.data else metrics
+        for name in metrics:
+            if name not in known:
+                raise unknown(f"metric of {info.data['measure']}", name, known)
+        return _unique(metrics)
+
     @field_validator("columns")
     @classmethod
     def _each_axis_once(cls, columns: list[Axis], info: ValidationInfo) -> list[Axis]:
-        if "rows" in info.data and sorted([*info.data["rows"], *columns]) != sorted(get_args(Axis)):
-            raise ValueError(f"rows and columns together must name {', '.join(get_args(Axis))}, each once")
+        several = len(info.data.get("metrics", ())) > 1
+        axes = [axis for axis in get_args(Axis) if axis != "metric" or several]
+        if "rows" in info.data and sorted([*info.data["rows"], *columns]) != sorted(axes):
+            raise ValueError(f"rows and columns together must name {', '.join(axes)}, each once")
         return columns
 
     @property
@@ -118,11 +140,11 @@ def load_grid(name: str, selection: Selection | None = None) -> Grid:
     study = load_study(name)
     preset = canonical(selection.preset or study.preset)  # a record says it, and is found by it
     load_preset(preset)
-    settings = Settings(selection.settings)
+    settings = Settings(selection.settings, study.measure)
     seeds = tuple(_unique(selection.seeds or study.seeds))
     kept, left_out = _select(study, selection)
     # --set can make rows equal that differed in that parameter alone
-    cells = tuple(_unique(_cell(*picked, preset, seeds, settings) for picked in kept))
+    cells = tuple(_unique(_cell(*picked, preset, seeds, settings, study.measure) for picked in kept))
     settings.require_all_used(cell.method for cell in cells)
     return Grid(name, study, preset, seeds, cells, left_out)
 
@@ -177,14 +199,27 @@ def _cell(
     preset: str,
     seeds: tuple[int, ...],
     settings: Settings,
+    kind: str,
 ) -> Cell:
     method = settings.apply_to_method(method)
     runs: tuple[Run, ...] = ()
     if method.available:
         resolved, row = method.resolve(dataset, resolve_budgets(preset, dataset)), format_method(method)
-        protocol = run_protocol(resolved, preset, dataset, size, settings.protocol)
+        protocol = _protocol(kind, resolved, preset, dataset, size, settings.protocol)
         runs = tuple(Run(dataset, size, resolved, seed, protocol, row, preset) for seed in seeds)
     return Cell(dataset, method, size, place, runs)
+
+
+def _protocol(
+    kind: str, method: Method, preset: str, dataset: Dataset, size: int, changes: dict[str, object]
+) -> Protocol | Measure:
+    """The protocol of a resolved method's runs; raises BadInput where a measure cannot be of what it makes."""
+    if kind == CLASSIFY:
+        return run_protocol(method, preset, dataset, size, changes)
+    used = artifacts_of(method, dataset, size, 0, run_protocol(method, preset, dataset, size))
+    if len(used) > len(method.needs(dataset, size, 0)):
+        raise BadInput(f"{kind}: {format_method(method)} learns from a classifier, which such a run does not train")
+    return measure_protocol(kind, preset, dataset, changes)
 
 
 def _unique(values: Iterable) -> list:

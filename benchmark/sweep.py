@@ -70,8 +70,8 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
         require_data(jobs)
         _confirm(hours / request.workers, request, screen)
         ended = _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
-        return 1 if _still_failed(plan, ended) else 0
-    return 1 if _still_failed(plan, []) and not request.dry_run else 0
+        return 1 if _still_failed(plan, ended) or plan.counts()["unavailable"] else 0
+    return 1 if (_still_failed(plan, []) or plan.counts()["unavailable"]) and not request.dry_run else 0
 
 
 def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> list[Ended]:
@@ -134,6 +134,8 @@ def _announce(plan: Plan, request: RunRequest, note: Callable[[str], None]) -> N
     counts = ", ".join(f"{count} {state}" for state, count in plan.counts().items() if count) or "no runs"
     measured = f" ({plan.from_measured} of the done ones in results/measured)" if plan.from_measured else ""
     note(f"{plan.grid.name}, preset {plan.grid.preset}: {counts}{measured}")
+    for reason in plan.missing():
+        note(f"unavailable: {reason}")
     if plan.states["failed"] and not request.retry:
         note(f"{len(plan.states['failed'])} failed before: --retry runs them again")
 

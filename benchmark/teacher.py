@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from benchmark.kinds import Measure
 from benchmark.protocol import Protocol
 from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe
@@ -67,9 +68,14 @@ class TeacherRecipe(Recipe):
 
 
 def artifacts_of(
-    method: Method, dataset: Dataset, samples_per_class: int, seed: int, protocol: Protocol
+    method: Method, dataset: Dataset, samples_per_class: int, seed: int, protocol: Protocol | Measure
 ) -> tuple[Artifact, ...]:
-    """What a run of a resolved method uses: the artifacts that it needs and those made with the run's teacher."""
+    """What a run of a resolved method uses: the artifacts that it needs and those made with the run's teacher.
+
+    A measure has no teacher; who lays one out refuses the methods that need one.
+    """
+    if isinstance(protocol, Measure):
+        return method.needs(dataset, samples_per_class, seed)
     recipe = TeacherRecipe(protocol, dataset.num_classes, dataset.image_size)
     teacher = Artifact(recipe, dataset, samples_per_class, seed)
     return (*method.needs(dataset, samples_per_class, seed), *method.learns_from(teacher))

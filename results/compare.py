@@ -15,10 +15,11 @@ from tabulate import tabulate
 from datasets.registry import BadInput
 from results.escape import one_line
 from results.index import Records
+from results.metrics import METRICS
 from results.outline import Outline
 
 Accuracies = Mapping[str, Mapping["Pair", float]]
-"""Accuracy in percent by method, then by what pairs it with the other methods'."""
+"""A metric (accuracy in percent) by method, then by what pairs it with the other methods'."""
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
@@ -150,10 +151,10 @@ def _holm(values: Sequence[float | None]) -> list[float | None]:
     return [None if value is None else float(next(corrected)) for value in values]
 
 
-def rank(accuracies: Accuracies) -> Ranking:
+def rank(accuracies: Accuracies, metric: str = "top1") -> Ranking:
     """Ranks by the mean over the seeds that all methods share, in the cells where there is one."""
     means = mean_accuracies(accuracies)
-    ranks = means.rank(axis=1, ascending=False).mean().to_dict()
+    ranks = means.rank(axis=1, ascending=METRICS[metric].better == "lower").mean().to_dict()
     friedman_p, nemenyi = _friedman(means) if means.shape[1] > 2 and len(means) > 1 else (None, None)
     return Ranking({str(name): float(value) for name, value in ranks.items()}, len(means), friedman_p, nemenyi)
 
@@ -190,25 +191,27 @@ def require_accuracies(outline: Outline, records: Records) -> Accuracies:
 
 def accuracies_of(outline: Outline, records: Records) -> dict[str, dict[Pair, float]]:
     """What there is of an outline, by method and pair."""
-    found: dict[str, dict[Pair, float]] = {cell.method: {} for cell in outline.measured_cells}
-    for cell in outline.measured_cells:
+    found: dict[str, dict[Pair, float]] = {cell.method: {} for cell in outline.first_cells}
+    for cell in outline.first_cells:
         place = PairedCell(cell.dataset_id, cell.samples_per_class)
         for seed, key in zip(outline.seeds, cell.keys, strict=False):
             if key in records.by_key:
-                found[cell.method][Pair(place, seed)] = records.by_key[key].top1
+                found[cell.method][Pair(place, seed)] = records.by_key[key].metrics[cell.metric]
     return found
 
 
 def comparison_text(outline: Outline, accuracies: Accuracies) -> str:
     made = compare(accuracies)
-    lines = [f"{outline.title}, preset {outline.preset}: first minus second, in percentage points, paired by seed", ""]
+    metric = METRICS[outline.metrics[0]]
+    what = f"first minus second, in {metric.points}, paired by seed"
+    lines = [f"{outline.title}, preset {outline.preset}: {what}", ""]
     shown = {cell.dataset_id: cell.dataset_shown for cell in outline.measured_cells}
     lines += [tabulate([_line(one, shown[one.dataset]) for one in made], _HEAD, disable_numparse=True)] if made else []
-    return "\n".join([*lines, "", *_rank_lines(accuracies), *_remarks(made)])
+    return "\n".join([*lines, "", *_rank_lines(accuracies, metric.name), *_remarks(made)])
 
 
 def comparison_json(outline: Outline, accuracies: Accuracies) -> str:
-    made, ranking = compare(accuracies), ranking_of(accuracies)
+    made, ranking = compare(accuracies), ranking_of(accuracies, outline.metrics[0])
     value: dict[str, object] = {"study": outline.name, "preset": outline.preset, "cells": [asdict(one) for one in made]}
     if ranking is not None:
         nemenyi = None if ranking.nemenyi is None else ranking.nemenyi.to_dict()
@@ -217,9 +220,9 @@ def comparison_json(outline: Outline, accuracies: Accuracies) -> str:
     return json.dumps(value | {"remarks": _remarks(made)}, indent=1)
 
 
-def ranking_of(accuracies: Accuracies) -> Ranking | None:
+def ranking_of(accuracies: Accuracies, metric: str = "top1") -> Ranking | None:
     """The ranks, or None where no cell has a seed that all methods share."""
-    return rank(accuracies) if set.intersection(*(set(found) for found in accuracies.values())) else None
+    return rank(accuracies, metric) if set.intersection(*(set(found) for found in accuracies.values())) else None
 
 
 def _line(one: Comparison, dataset: str) -> list[str]:
@@ -233,8 +236,8 @@ def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _rank_lines(accuracies: Accuracies) -> list[str]:
-    ranking = ranking_of(accuracies)
+def _rank_lines(accuracies: Accuracies, metric: str) -> list[str]:
+    ranking = ranking_of(accuracies, metric)
     if ranking is None:
         return ["No cell has a seed that all methods share: no ranks."]
     best_first = sorted(ranking.ranks.items(), key=lambda item: item[1])

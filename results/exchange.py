@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from results.escape import escape_spreadsheet
 from results.index import Entry, Records
+from results.metrics import METRICS
 from results.outline import Outline
-from results.records import Record, RecordError, dataset_id
+from results.records import Metrics, Record, RecordError, dataset_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +20,8 @@ _PLAIN = ("row", "preset", "steps", "train_seconds", "eval_seconds", "prepare_se
 _LATER = ("resumed", "finished", "subset_sha256", "weights_sha256")
 _MACHINE = ("host", "device", "device_type", "threads", "precision", "tf32", "deterministic", "nice")
 _ENVIRONMENT = (*_MACHINE, "commit", "dirty", "peak_memory")
-_IDENTITY = ("key", "dataset", "samples_per_class", "method", "parameters", "automatic", "seed")
-_METRICS = ("top1", "top5", "loss", "test_images")
+_IDENTITY = ("key", "dataset", "samples_per_class", "kind", "method", "parameters", "automatic", "seed")
+_METRICS = (*METRICS, "test_images")
 _NESTED = ("protocol", "versions", "artifacts", "warnings")
 COLUMNS = (*_IDENTITY, *_METRICS, *_PLAIN, *_LATER, *_ENVIRONMENT, *_NESTED, "file")
 
@@ -65,7 +66,8 @@ def _frame(records: list[tuple[Path, Record]]) -> "pd.DataFrame":
 def _line(path: Path, record: Record) -> dict[str, object]:
     run, method = record.run, record.run["method"]
     line = {"key": record.key, "dataset": dataset_id(run["dataset"]), "method": method["name"], "seed": run["seed"]}
-    line |= {"samples_per_class": run["samples_per_class"], **record.metrics.model_dump()}
+    line |= {"samples_per_class": run["samples_per_class"], "kind": record.kind, **record.values}
+    line |= {"test_images": record.metrics.test_images} if isinstance(record.metrics, Metrics) else {}
     line |= {name: getattr(record, name) for name in _PLAIN + _LATER}
     line |= {name: getattr(record.environment, name) for name in _ENVIRONMENT}
     nested = {"parameters": method.get("parameters", {}), "automatic": method.get("automatic")}

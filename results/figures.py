@@ -149,9 +149,9 @@ def critical_difference(ranking: Ranking, path: Path) -> None:
     save(figure, path)
 
 
-def write_diagram(path: Path, accuracies: Accuracies) -> None:
+def write_diagram(path: Path, accuracies: Accuracies, metric: str = "top1") -> None:
     """The critical-difference diagram, as PDF or PNG; raises BadInput where there are too few methods or cells."""
-    ranking = ranking_of(accuracies)
+    ranking = ranking_of(accuracies, metric)
     if ranking is None or ranking.nemenyi is None:
         raise BadInput("a critical-difference diagram needs three methods with common seeds in at least two cells")
     critical_difference(ranking, path)

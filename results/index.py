@@ -24,7 +24,7 @@ _WORTH_REMEMBERING = 500  # files and folders read; fewer are read again as quic
 class Entry(NamedTuple):
     """What tables, plans and comparisons need of a record; the rest is in its file. Units as in records.Record.
 
-    dataset: as records.dataset_id has it.
+    dataset: as records.dataset_id has it. network: of another kind of protocol than `classify`, that kind.
     """
 
     store: str
@@ -38,14 +38,17 @@ class Entry(NamedTuple):
     seed: int
     row: str
     preset: str
-    top1: float
-    top5: float
-    loss: float
+    metrics: dict  # by name: top1, top5, loss of a classifier
     device_type: str
     train_seconds: float
     eval_seconds: float
     images_per_second: float
     nice: int
+
+    @property
+    def top1(self) -> float:
+        """A classifier's accuracy in percent."""
+        return self.metrics["top1"]
 
     @property
     def path(self) -> Path:
@@ -62,20 +65,18 @@ _KINDS = tuple(Entry.__annotations__.values())[2:]
 
 def summarise(record: Record) -> list[Any]:
     """The fields of an Entry after `folder`, in their order."""
-    run, metrics = record.run, record.metrics
+    run = record.run
     values = {
         "key": record.key,
         "slot": slot_of_text(record.canonical),
         "dataset": dataset_id(run["dataset"]),
         "samples_per_class": run["samples_per_class"],
         "method_name": run["method"]["name"],
-        "network": run["protocol"]["network"],
+        "network": run["protocol"].get("network", record.kind),
         "seed": run["seed"],
         "row": record.row,
         "preset": record.preset,
-        "top1": metrics.top1,
-        "top5": metrics.top5,
-        "loss": metrics.loss,
+        "metrics": record.values,
         "device_type": record.environment.device_type,
         "train_seconds": record.train_seconds,
         "eval_seconds": record.eval_seconds,

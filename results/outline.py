@@ -18,6 +18,7 @@ class CellSpec:
     content: the hash of images that are somebody's own, "" of a dataset that its name tells.
     parameters: those of the method that are numbers, as the row has them.
     parts: the cells whose mean this one is; none where it stands for itself.
+    metric: which of the runs' numbers it shows (results/metrics.py).
     """
 
     dataset: str
@@ -31,6 +32,7 @@ class CellSpec:
     parts: tuple["CellSpec", ...] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
     content: str = ""
+    metric: str = "top1"
 
     @property
     def dataset_id(self) -> str:
@@ -48,9 +50,9 @@ def average_specs(cells: Iterable[CellSpec], datasets: Iterable[str]) -> list[Ce
 
     datasets: those that the published average is over; it is compared only where each has one cell in its place.
     """
-    rows: dict[tuple[str, int], list[CellSpec]] = {}
+    rows: dict[tuple[str, int, str], list[CellSpec]] = {}
     for cell in cells:
-        rows.setdefault((cell.method, cell.samples_per_class), []).append(cell)
+        rows.setdefault((cell.method, cell.samples_per_class, cell.metric), []).append(cell)
     return [_average_spec(row, sorted(datasets)) for row in rows.values()]
 
 
@@ -109,6 +111,7 @@ class Outline:
     remarks: tuple[str, ...]  # what methods say with their numbers
     unavailable: int  # runs of methods that do not run yet
     cells: tuple[CellSpec, ...]  # averages last
+    measured: str = "after the last epoch"  # what a caption says of the numbers behind the metrics' titles
 
     @property
     def papers_setting(self) -> bool:
@@ -124,6 +127,16 @@ class Outline:
     def measured_cells(self) -> list[CellSpec]:
         """The cells that stand for themselves: no averages."""
         return [cell for cell in self.cells if not cell.parts]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics of its cells, the one that figures and comparisons show first."""
+        return list(dict.fromkeys(cell.metric for cell in self.cells)) or ["top1"]
+
+    @property
+    def first_cells(self) -> list[CellSpec]:
+        """The cells of the first metric that stand for themselves: each run in one of them."""
+        return [cell for cell in self.measured_cells if cell.metric == self.metrics[0]]
 
     def stand_ins(self) -> list[tuple[str, str]]:
         """(dataset, the study's dataset in whose place it stands) wherever the two differ."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from results.aggregate import aggregate, load_published
 from results.index import Records
+from results.metrics import METRICS
 from results.outline import CellSpec, Outline, ParameterAxis
-
-ACCURACY = "test accuracy (%)"
 
 
 @dataclass(frozen=True)
@@ -41,40 +40,41 @@ Name = Callable[[CellSpec], str]
 
 def panels_of(outline: Outline, records: Records) -> list[Panel]:
     """The figure of a study: over its parameter, over samples per class, or bars where there is but one size."""
-    cells = outline.measured_cells
+    cells = outline.first_cells
+    axis = METRICS[outline.metrics[0]].axis
     frame = aggregate(cells, records, load_published(outline.published))
     found = [(cell, _point(cell, line)) for cell, line in zip(cells, frame.to_dict("records"), strict=True)]
     shown = [(cell, point) for cell, point in found if not (math.isnan(point.mean) and math.isnan(point.published))]
     if outline.figure is not None:
-        return _over_parameter(outline.figure, shown)
-    return _curves(shown) if len({cell.samples_per_class for cell, _ in found}) > 1 else _bars(shown)
+        return _over_parameter(outline.figure, shown, axis)
+    return _curves(shown, axis) if len({cell.samples_per_class for cell, _ in found}) > 1 else _bars(shown, axis)
 
 
 def _point(cell: CellSpec, line: dict) -> Point:
     return Point(cell.samples_per_class, line["mean"], line["std"], line["published_mean"], line["published_std"])
 
 
-def _curves(shown: Cells) -> list[Panel]:
+def _curves(shown: Cells, y_label: str) -> list[Panel]:
     return [
-        Panel(title, "samples per class", ACCURACY, _lines(cells, lambda cell: cell.method_label), log=True)
+        Panel(title, "samples per class", y_label, _lines(cells, lambda cell: cell.method_label), log=True)
         for title, cells in _grouped(shown, lambda cell: cell.dataset_label)
     ]
 
 
-def _bars(shown: Cells) -> list[Panel]:
+def _bars(shown: Cells, y_label: str) -> list[Panel]:
     named = [(cell, replace(point, x=cell.dataset_label)) for cell, point in shown]
     sizes = ", ".join(str(size) for size in sorted({cell.samples_per_class for cell, _ in shown}))
     lines = _lines(named, lambda cell: cell.method_label)
-    return [Panel(f"{sizes} samples per class", "dataset", ACCURACY, lines, bars=True)] if shown else []
+    return [Panel(f"{sizes} samples per class", "dataset", y_label, lines, bars=True)] if shown else []
 
 
-def _over_parameter(axis: ParameterAxis, shown: Cells) -> list[Panel]:
+def _over_parameter(axis: ParameterAxis, shown: Cells, y_label: str) -> list[Panel]:
     at = [(cell, replace(point, x=_number(cell, axis.parameter))) for cell, point in shown]
     name = axis.line
     if name is None:
-        return [_panel(axis, "", _lines(at, _naming(at, _dataset, _base, _size)))] if at else []
+        return [_panel(axis, "", y_label, _lines(at, _naming(at, _dataset, _base, _size)))] if at else []
     return [
-        _panel(axis, title, _lines(cells, lambda cell: f"{_number(cell, name):g} {name}"))
+        _panel(axis, title, y_label, _lines(cells, lambda cell: f"{_number(cell, name):g} {name}"))
         for title, cells in _grouped(at, _naming(at, _base, _dataset, _size))
     ]
 
@@ -97,10 +97,10 @@ def _size(cell: CellSpec) -> str:
     return f"{cell.samples_per_class} per class"
 
 
-def _panel(axis: ParameterAxis, title: str, lines: dict[str, list[Point]]) -> Panel:
+def _panel(axis: ParameterAxis, title: str, y_label: str, lines: dict[str, list[Point]]) -> Panel:
     if axis.relative:
         lines = {label: _relative(points) for label, points in lines.items()}
-    y_label = "accuracy relative to the original size (%)" if axis.relative else ACCURACY
+        y_label = "accuracy relative to the original size (%)"
     return Panel(title, axis.x_label, y_label, lines, log=axis.log, mark=axis.mark)
 
 

@@ -8,7 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from results.files import FAILURE, LARGEST_INTEGER, RECORD, Verify, write_json
 from results.reader import RecordError as RecordError
@@ -16,6 +25,7 @@ from results.reader import Unreadable as Unreadable
 from results.reader import first_fault, json_object, read_content
 
 SCHEMA = 1
+CLASSIFY = "classify"  # the kind of protocol that says no kind
 KEY_LENGTH = 12
 LARGEST = 2**20  # bytes of a record file; a whole one has about 2,000
 
@@ -35,6 +45,9 @@ def _identified(run: dict[str, Any]) -> dict[str, Any]:
     for name, least in (("seed", 0), ("samples_per_class", 1)):
         if not least <= run[name] <= LARGEST_INTEGER:
             raise ValueError(f"{name} must be from {least} to {LARGEST_INTEGER}")
+    named = "network" if "kind" not in run["protocol"] else "kind"
+    if type(run["protocol"].get(named)) is not str:
+        raise ValueError(f"protocol.{named} must be of type str")
     return run
 
 
@@ -43,8 +56,13 @@ _RELIED_ON: tuple[tuple, ...] = (
     ("samples_per_class", int),
     ("seed", int),
     ("method", "name", str),
-    ("protocol", "network", str),
+    ("protocol", dict),
 )
+
+
+def kind_of(run: dict[str, Any]) -> str:
+    """The kind of protocol of a run's identity."""
+    return run["protocol"].get("kind", CLASSIFY)
 
 
 def dataset_id(dataset: dict[str, Any]) -> str:
@@ -77,7 +95,7 @@ R = TypeVar("R", bound=Keyed)
 
 
 class Metrics(RecordPart):
-    """top1 and top5 in percent, loss: mean cross-entropy over the test set."""
+    """Of a classifier. top1 and top5 in percent, loss: mean cross-entropy over the test set."""
 
     top1: Percent
     top5: Percent
@@ -108,16 +126,28 @@ class Environment(RecordPart):
     tf32: bool | None = None
 
 
+_OfClassifier = Annotated[Metrics, Tag("classifier")]
+_Named = Annotated[dict[str, Finite], Field(min_length=1), Tag("named")]
+
+
+def _which(metrics: object) -> str:
+    """Which of the two forms of metrics a value is meant to be; `_of_its_kind` says which it must be."""
+    named = isinstance(metrics, dict) and not metrics.keys() & Metrics.model_fields.keys()
+    return "named" if named else "classifier"
+
+
 class Record(Keyed):
     """Everything that made a number. `run` is the hashed identity: dataset, size, method, seed, protocol.
 
+    metrics: a classifier's, or those of another kind of protocol by name (results/metrics.py).
+    weights_sha256: of what was trained, or of what a measure looks at images with.
     artifacts: keys of the artifacts it used; prepare_seconds: what loading them and segmenting images took.
     """
 
     run: Annotated[dict[str, Any], AfterValidator(_identified)]
     row: str
     preset: str
-    metrics: Metrics
+    metrics: Annotated[_OfClassifier | _Named, Discriminator(_which)]
     subset_sha256: str
     weights_sha256: str
     steps: Count
@@ -131,9 +161,24 @@ class Record(Keyed):
     artifacts: Annotated[list[str], Field(default_factory=list)]
     prepare_seconds: Finite = 0.0
 
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Record":
+        if isinstance(self.metrics, Metrics) != (self.kind == CLASSIFY):
+            raise ValueError(f"metrics are not those of a run of kind {self.kind:.20}")
+        return self
+
     @property
     def identity(self) -> dict[str, Any]:
         return self.run
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.run)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The metrics by name, as far as tables know them."""
+        return self.metrics.model_dump(exclude={"test_images"}) if isinstance(self.metrics, Metrics) else self.metrics
 
     @property
     def seed(self) -> int:

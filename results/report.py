@@ -19,6 +19,7 @@ from results.files import HISTORY, write_atomically
 from results.folders import Surroundings, look_around
 from results.histories import read_history
 from results.index import Entry, Records
+from results.metrics import METRICS
 from results.outline import CellSpec, Outline
 from results.reader import RecordError
 from results.records import Record
@@ -144,23 +145,24 @@ class _Collector:
             command=outline.command("run"),
             columns=sizes,
             rows=self._rows(outline, list(zip(cells, verdict.cells, strict=True)), sizes),
-            coverage=dict(Counter(self._state(key) for cell in cells for key in cell.keys)),
+            coverage=dict(Counter(self._state(key) for cell in outline.first_cells for key in cell.keys)),
             against=against,
             ranks=ranks,
             comparisons=comparisons,
         )
 
     def _rows(self, outline: Outline, cells: list[tuple[CellSpec, Verdict]], sizes: list[int]) -> list[dict]:
-        rows: dict[tuple[str, str], dict] = {}
+        rows: dict[tuple[str, str, str], dict] = {}
         for spec, verdict in cells:
-            row = rows.setdefault((spec.dataset, spec.method), self._row(spec, outline.preset, len(sizes)))
+            row = rows.setdefault((spec.dataset, spec.method, spec.metric), self._row(spec, outline.preset, len(sizes)))
             row["cells"][sizes.index(spec.samples_per_class)] = len(self.cells)
             self.cells.append(self._cell(outline, spec, verdict))
         return list(rows.values())
 
     def _row(self, spec: CellSpec, preset: str, columns: int) -> dict[str, object]:
         names = {"dataset": spec.dataset_id, "dataset_label": spec.dataset_label, "preset": preset}
-        return names | {"method": spec.method, "method_label": spec.method_label, "cells": [None] * columns}
+        metric = "" if spec.metric == "top1" else f", {METRICS[spec.metric].heading}"
+        return names | {"method": spec.method, "method_label": spec.method_label + metric, "cells": [None] * columns}
 
     def _cell(self, outline: Outline, spec: CellSpec, verdict: Verdict) -> dict[str, object]:
         seeds = list(zip(outline.seeds, spec.keys, strict=False))
@@ -186,7 +188,7 @@ def _comparisons(outline: Outline, records: Records) -> tuple[list[tuple[str, fl
         return [], "", []
     against = next(iter(found))
     shared = set.intersection(*map(set, found.values()))
-    ranks = sorted(rank(found).ranks.items(), key=lambda item: item[1]) if shared else []
+    ranks = sorted(rank(found, outline.metrics[0]).ranks.items(), key=lambda item: item[1]) if shared else []
     return ranks, against, [asdict(one) for one in compare(found, against)]
 
 
@@ -205,8 +207,14 @@ def _curve(entry: Entry, shown: Mapping[str, str]) -> dict[str, object]:
     history = read_history(entry.path.parent / HISTORY)
     names = {"dataset": entry.dataset, "method": entry.row, "preset": entry.preset, "size": entry.samples_per_class}
     names |= {"shown": shown.get(entry.dataset, entry.dataset)}
-    names |= {"seed": entry.seed, "top1": round(entry.top1, 2)}
+    names |= {"seed": entry.seed, "result": _result(entry)}
     return names | {"step": history.get("step", []), "loss": history.get("loss", [])}
+
+
+def _result(entry: Entry) -> str:
+    """The first metric that tables know, in words: `top-1 accuracy in %: 43.22`."""
+    found = next((METRICS[name] for name in entry.metrics if name in METRICS), None)
+    return f"{found.title}: {entry.metrics[found.name]:.2f}" if found else ""
 
 
 def _machines(records: Iterable[Record]) -> list[tuple[str, str, int]]:

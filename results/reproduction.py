@@ -1,5 +1,6 @@
 """results/REPRODUCTION.md: what of the papers is reproduced, study by study."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -9,8 +10,9 @@ from tabulate import tabulate
 from datasets.base import CHECKOUT
 from results.escape import escape_markdown
 from results.index import Records
+from results.metrics import METRICS
 from results.outline import Outline
-from results.verdict import ALPHA, FEW, MARGIN, MARGIN_FEW, TableVerdict, judge_study, verdict_table
+from results.verdict import ALPHA, FEW, TableVerdict, judge_study, verdict_table
 
 DEVIATIONS = CHECKOUT / "results" / "deviations.md"
 
@@ -25,14 +27,15 @@ def reproduction(studies: Iterable[Sequence[Outline]], records: Records) -> str:
     return f"{head}\n\n{summary}\n\n{DEVIATIONS.read_text().strip()}\n\n## Study by study\n\n{details}\n"
 
 
+_MARGIN_FEW, _MARGIN = METRICS["top1"].margins or (math.nan, math.nan)
 _INTRODUCTION = f"""# What of the papers is reproduced
 
 Written by `make reproduction` from the records in `results/measured`; do not edit.
 
 Each cell's seeds are compared with the published mean and standard deviation over 5 seeds:
 
-- `equivalent`: two one-sided tests (p < {ALPHA}) say that the means differ by less than {MARGIN_FEW:g} points up to
-  {FEW} samples per class, {MARGIN:g} point above. It claims that the number is reproduced.
+- `equivalent`: two one-sided tests (p < {ALPHA}) say that the means differ by less than {_MARGIN_FEW:g} points up to
+  {FEW} samples per class, {_MARGIN:g} point above. It claims that the number is reproduced.
 - `off`: Welch's t test says that they differ (p < {ALPHA}), and they are not equivalent. Of cells that are equal,
   1 in 20 is `off` by chance.
 - `compatible`: neither. The two cannot be told apart, which more seeds may change.
@@ -71,7 +74,7 @@ def coverage(studies: Iterable[Sequence[Outline]], records: Records) -> Coverage
     for outline, verdict in (section for outlines in studies for section in _sections(outlines, records)):
         for cell in verdict.cells:
             if cell.published is not None:
-                place = (outline.published, cell.published_dataset, cell.method, cell.samples_per_class)
+                place = (outline.published, cell.published_dataset, cell.method, cell.samples_per_class, cell.metric)
                 states.setdefault(place, set()).add(cell.state)
 
     def count(*wanted: str) -> int:

@@ -14,6 +14,7 @@ from results.aggregate import aggregate, load_published
 from results.escape import escape_latex, escape_markdown, escape_spreadsheet, one_line
 from results.files import write_atomically
 from results.index import Records
+from results.metrics import METRICS
 from results.outline import CellSpec, Outline
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ Place = tuple[str, ...]
 MISSING = "–"
 TABLES = CHECKOUT / "results" / "tables"
 _SUFFIXES = {"text": "txt", "markdown": "md", "csv": "csv", "latex": "tex"}
-_TITLES = {"dataset": "Dataset", "method": "Method", "samples_per_class": "Samples per class"}
+_TITLES = {"dataset": "Dataset", "method": "Method", "samples_per_class": "Samples per class", "metric": "Metric"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Table:
         for cell, number in zip(self.cells, plain, strict=True):
             if number.complete:
                 means.setdefault(self._group(cell), set()).add(number.mean)
-        order = {group: sorted(found, reverse=True) for group, found in means.items()}
+        order = {group: sorted(found, reverse=METRICS[group[0]].better == "higher") for group, found in means.items()}
         return [
             replace(number, rank=order[self._group(cell)].index(number.mean) + 1 if number.complete else 0)
             for cell, number in zip(self.cells, plain, strict=True)
@@ -114,8 +115,8 @@ class Table:
         }
 
     def _group(self, cell: CellSpec) -> Place:
-        """Cells of one group compete for bold: one column of what stands under one first row axis."""
-        return (*_place(cell, self.rows[:1]), *_place(cell, self.columns))
+        """Cells of one group compete for bold: one metric in one column of what stands under one first row axis."""
+        return (cell.metric, *_place(cell, self.rows[:1]), *_place(cell, self.columns))
 
     def _pairs(self) -> list[tuple]:
         return list(zip(self.frame.itertuples(index=False), self.cells, strict=True))
@@ -146,7 +147,7 @@ def _ours(line: Any, cell: CellSpec) -> Number:
 
 def _published(line: Any) -> Number:
     known = not math.isnan(line.published_mean)
-    return Number(line.published_mean, line.published_std, 5 * known, 5)
+    return Number(line.published_mean, line.published_std, line.published_n * known, line.published_n)
 
 
 def _place(cell: CellSpec, axes: list[str]) -> Place:
@@ -159,7 +160,8 @@ def _value(cell: CellSpec, axis: str) -> str:
 
 
 def _label(cell: CellSpec, axis: str) -> str:
-    return {"dataset": cell.dataset_label, "method": cell.method_label}.get(axis, _value(cell, axis))
+    shown = {"dataset": cell.dataset_label, "method": cell.method_label, "metric": METRICS[cell.metric].heading}
+    return shown.get(axis, _value(cell, axis))
 
 
 def _unique(values: Iterable[T]) -> list[T]:
@@ -243,12 +245,19 @@ def _note(outline: Outline) -> str:
     return " ".join([outline.note] * bool(outline.note) + [average] * outline.average)
 
 
+def _measured(outline: Outline) -> str:
+    """The metrics' titles, which way is better where that is not up, and the conditions."""
+    metrics = [METRICS[name] for name in outline.metrics]
+    titles = [f"{metric.title}{' (lower is better)' * (metric.better == 'lower')}" for metric in metrics]
+    return f"{' and '.join(titles)} {outline.measured}"
+
+
 def caption_of(outline: Outline, records: Records) -> str:
     """What a reader must know of the numbers: preset, seeds, what ± is, stand-ins, what is missing."""
     seeds = ",".join(map(str, outline.seeds))
     columns = ", ".join(outline.columns).replace("_", " ")
     parts = [
-        f"Preset {outline.preset}, seeds {seeds}; columns: {columns}; top-1 accuracy in % after the last epoch; "
+        f"Preset {outline.preset}, seeds {seeds}; columns: {columns}; {_measured(outline)}; "
         "± is the sample standard deviation over seeds (ddof=1)."
     ]
     if outline.settings:

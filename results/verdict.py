@@ -13,6 +13,7 @@ from tabulate import tabulate
 from results.aggregate import PAPER_SEEDS, aggregate, load_published
 from results.escape import one_line
 from results.index import Records
+from results.metrics import METRICS
 from results.outline import CellSpec, Outline
 
 ALPHA = 0.05
@@ -30,18 +31,18 @@ STATES = (
     "nothing published",
 )
 MATCHES = ("equivalent", "compatible")
-FEW, MARGIN_FEW, MARGIN = 20, 2.0, 1.0  # points within which means count as equal: up to FEW per class, and above
+FEW = 20  # samples per class up to which a metric has its first margin
 _HEAD = ("dataset", "method", "per class", "published", "ours", "seeds", "difference", "z", "p", "p equal", "verdict")
 EXIT_MATCH, EXIT_OFF, EXIT_OPEN = 0, 1, 3  # 2 is for bad input
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One cell beside its published number, all in percent.
+    """One cell beside its published number, accuracies in percent.
 
-    n: seeds behind ours; z = difference / sqrt(std²/n + published_std²/5); p: Welch's t test of ours against the
-    published mean and standard deviation over 5 seeds; p_equal: two one-sided tests of the same that the means differ
-    by less than `margin` points; None where there is nothing to compute it from.
+    n: seeds behind ours; z = difference / sqrt(std²/n + published_std²/5), or what the paper had in the place of 5
+    seeds; p: Welch's t test of ours against the published mean and standard deviation; p_equal: two one-sided tests of
+    the same that the means differ by less than `margin` points; None where there is nothing to compute it from.
     """
 
     dataset: str
@@ -57,9 +58,10 @@ class Verdict:
     z: float | None
     p: float | None
     p_equal: float | None
-    margin: float
+    margin: float | None
     state: str
     dataset_shown: str = ""  # in lines for people; dataset is its id
+    metric: str = "top1"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Scope:
     """What a table was made with, as far as a verdict depends on it. seeds: how many the study asks for.
 
     papers_setting: whether preset and protocol are the papers' own. margin: points within which means count as equal;
-    None: 2 up to 20 samples per class, 1 above.
+    None: the metric's, for accuracies 2 up to 20 samples per class, 1 above.
     """
 
     preset: str
@@ -75,9 +77,10 @@ class Scope:
     seeds: int
     margin: float | None = None
 
-    def margin_at(self, samples_per_class: int) -> float:
-        """The points within which means count as equal at a size."""
-        return self.margin or (MARGIN_FEW if samples_per_class <= FEW else MARGIN)
+    def margin_of(self, cell: CellSpec) -> float:
+        """The points within which means of a cell's metric count as equal; NaN where nobody has said."""
+        few, many = METRICS[cell.metric].margins or (math.nan, math.nan)
+        return self.margin or (few if cell.samples_per_class <= FEW else many)
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,8 @@ def judge(title: str, frame: pd.DataFrame, cells: Iterable[CellSpec], scope: Sco
 
 def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
     ours, theirs = (line["mean"], line["std"], line["n"]), (line["published_mean"], line["published_std"])
-    margin = scope.margin_at(cell.samples_per_class)
-    p, p_equal = welch(*ours, *theirs), equivalence(*ours, *theirs, margin)
+    margin, seeds = scope.margin_of(cell), line["published_n"]
+    p, p_equal = welch(*ours, *theirs, seeds), equivalence(*ours, *theirs, margin, seeds)
     return Verdict(
         dataset=cell.dataset_id,
         published_dataset=cell.published_dataset,
@@ -140,9 +143,10 @@ def _judge(line: dict, cell: CellSpec, scope: Scope) -> Verdict:
         z=_known(line["z"]),
         p=_known(p),
         p_equal=_known(p_equal),
-        margin=margin,
+        margin=_known(margin),
         state=_state(line, cell, scope, p, p_equal),
         dataset_shown=cell.dataset_shown,
+        metric=cell.metric,
     )
 
 
@@ -161,37 +165,47 @@ def _state(line: dict, cell: CellSpec, scope: Scope, p: float, p_equal: float) -
     return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
 
 
-def welch(mean: float, std: float, n: int, published_mean: float, published_std: float) -> float:
-    """p of Welch's t test against a mean and standard deviation over 5 seeds; NaN where one of the two has no spread.
+def welch(
+    mean: float, std: float, n: int, published_mean: float, published_std: float, published_n: int = PAPER_SEEDS
+) -> float:
+    """p of Welch's t test against a mean and standard deviation over seeds; NaN where one of the two has no spread.
 
     It is scipy.stats.ttest_ind_from_stats with equal_var=False, whose import takes longer than a whole verdict.
     """
-    spread, freedom = _spread_of(std, n, published_std)
+    spread, freedom = _spread_of(std, n, published_std, published_n)
     if spread == 0:
         return float(mean == published_mean)
     return float(2 * stdtr(freedom, -abs(mean - published_mean) / spread))
 
 
-def equivalence(mean: float, std: float, n: int, published_mean: float, published_std: float, margin: float) -> float:
+def equivalence(
+    mean: float,
+    std: float,
+    n: int,
+    published_mean: float,
+    published_std: float,
+    margin: float,
+    published_n: int = PAPER_SEEDS,
+) -> float:
     """p of two one-sided tests that two means differ by less than `margin`; NaN where one of the two has no spread.
 
     It is statsmodels' ttost_ind with usevar="unequal", of means and standard deviations in the place of values.
     """
-    spread, freedom = _spread_of(std, n, published_std)
+    spread, freedom = _spread_of(std, n, published_std, published_n)
     away = abs(mean - published_mean) - margin
     if spread == 0:
-        return float(away >= 0)
+        return float(away >= 0) if not math.isnan(away) else math.nan
     return float(stdtr(freedom, away / spread))
 
 
-def _spread_of(std: float, n: int, published_std: float) -> tuple[float, float]:
+def _spread_of(std: float, n: int, published_std: float, published_n: int) -> tuple[float, float]:
     """The standard error of the difference of means, and its degrees of freedom; NaN where there is none."""
-    if n < 2 or math.isnan(published_std):
+    if n < 2 or published_n < 2 or math.isnan(published_std):
         return math.nan, math.nan
-    ours, theirs = std**2 / n, published_std**2 / PAPER_SEEDS
+    ours, theirs = std**2 / n, published_std**2 / published_n
     if ours + theirs == 0:
         return 0.0, math.nan
-    freedom = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (PAPER_SEEDS - 1))
+    freedom = (ours + theirs) ** 2 / (ours**2 / (n - 1) + theirs**2 / (published_n - 1))
     return math.sqrt(ours + theirs), freedom
 
 
@@ -228,7 +242,8 @@ def _line(cell: Verdict, escape: Callable[[str], str]) -> list[str]:
     dataset = shown if cell.dataset == cell.published_dataset else f"{shown} for {cell.published_dataset}"
     numbers = [_spread(cell.published, cell.published_std), _spread(cell.ours, cell.std), str(cell.n)]
     compared = [_show(cell.difference, "+.2f"), _show(cell.z, "+.2f"), _show_p(cell.p), _show_p(cell.p_equal)]
-    names = [escape(dataset), escape(cell.method), str(cell.samples_per_class)]
+    metric = "" if cell.metric == "top1" else f", {METRICS[cell.metric].word}"
+    names = [escape(dataset), escape(cell.method + metric), str(cell.samples_per_class)]
     return [*names, *numbers, *compared, cell.state]
 
 

@@ -1,6 +1,7 @@
 """Another store's records into this one: each to its own place, under its lock, and there for good."""
 
 import errno
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,13 +12,15 @@ from typing import Any, NamedTuple
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
 from results.escape import one_line
-from results.files import FAILURE, HISTORY, RECORD, TEMPORARY, WEIGHTS, write_atomically
+from results.files import FAILURE, HISTORY, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
+from results.metrics import METRICS
 from results.reader import RecordError, Unreadable, read_content
 from results.records import LARGEST, Keyed, Record, check
 
 _LARGEST_HISTORY = 2**26  # bytes; a history has a few hundred lines
+_LARGEST_VALUES = 2**28
 _LARGEST_PICTURE = 2**28
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # after which the next record would fare no better
 
@@ -149,15 +152,18 @@ def _differing_runs(mine: Record, theirs: Record) -> str:
     """What differs most: the accuracies, or else that they agree and something else does not; "" for one result."""
     if mine == theirs:
         return ""
-    same = " (the same accuracy, made twice)" if mine.metrics.top1 == theirs.metrics.top1 else ""
-    return f"top-1 {mine.metrics.top1:.2f} here, {theirs.metrics.top1:.2f} there{same}"
+    name, ours = next(iter(mine.values.items()))
+    other = theirs.values.get(name, math.nan)
+    same = " (the same, made twice)" if ours == other else ""
+    return f"{METRICS[name].word if name in METRICS else name} {ours:.2f} here, {other:.2f} there{same}"
 
 
 def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
     return "" if mine.tensors_sha256 == theirs.tensors_sha256 else "an artifact with other tensors here and there"
 
 
-_RUN = _Kind(RECORD, Record, {HISTORY: _LARGEST_HISTORY, WEIGHTS: LARGEST_TENSORS}, place_of_run, _differing_runs)
+_BESIDE = {HISTORY: _LARGEST_HISTORY, VALUES: _LARGEST_VALUES, WEIGHTS: LARGEST_TENSORS}
+_RUN = _Kind(RECORD, Record, _BESIDE, place_of_run, _differing_runs)
 _ARTIFACT = _Kind(
     ARTIFACT,
     ArtifactRecord,

@@ -94,7 +94,8 @@ def plan_json(plan: "PlanSummary") -> str:
     value = {"study": plan.study, "preset": plan.preset, "runs": sum(plan.counts.values())} | plan.counts
     value |= {"from_measured": plan.from_measured, "estimated_hours": round(plan.hours, 4), "guessed": plan.guessed}
     artifacts = [_artifact(job, state) for state, job in plan.builds]
-    return show_json(value | {"left_out": list(plan.left_out), "artifacts": artifacts, "note": plan.note})
+    value |= {"left_out": list(plan.left_out), "missing": list(plan.missing)}
+    return show_json(value | {"artifacts": artifacts, "note": plan.note})
 
 
 def _artifact(job: "Build", state: str) -> dict[str, object]:
@@ -118,6 +119,7 @@ def plan_text(plan: "PlanSummary") -> str:
         lines.append(f"{plan.from_measured} of the done ones are in results/measured")
     lines += [f"stale, made by an older version: {path}" for path in plan.stale]
     lines += [f"left out, not in the study: {combination}" for combination in plan.left_out]
+    lines += [f"unavailable: {reason}" for reason in plan.missing]
     if plan.builds:
         states = ", ".join(f"{count} {state}" for state, count in Counter(state for state, _ in plan.builds).items())
         lines += ["", f"artifacts that these runs share, built first: {states}"]

@@ -173,7 +173,7 @@ def compare(
     if output is not None:
         from results.figures import write_diagram
 
-        write_diagram(output, accuracies)
+        write_diagram(output, accuracies, outline.metrics[0])
         note_written([output])
 
 

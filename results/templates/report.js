@@ -92,7 +92,7 @@ function drawRuns() {
   const wanted = chosen(), kept = runs.filter((run) => run.loss.length && agrees(run, wanted));
   byId("curve-count").textContent = `${Math.min(kept.length, MOST)} of ${kept.length}`;
   const traces = kept.slice(0, MOST).map((run) => ({ x: run.step, y: run.loss, mode: "lines",
-    name: plain(`${run.method} ${run.shown} n=${run.size} seed ${run.seed}: ${run.top1}%`) }));
+    name: plain(`${run.method} ${run.shown} n=${run.size} seed ${run.seed}, ${run.result}`) }));
   plot("run-plot", traces, "training loss");
 }
 

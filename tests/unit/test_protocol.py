@@ -94,5 +94,5 @@ def test_malformed_study_names_the_line_of_the_wrong_axis(tmp_path):
     (tmp_path / "bad.yaml").write_text(
         "title: x\nrows: [dataset, methd]\ncolumns: []\npreset: demo\nseeds: [0]\nblocks: []\n"
     )
-    with pytest.raises(BadInput, match=r"bad\.yaml:2: rows\.1.*'dataset', 'method' or 'samples_per_class'"):
+    with pytest.raises(BadInput, match=r"bad\.yaml:2: rows\.1.*'dataset', 'method', 'samples_per_class' or 'metric'"):
         config.load_yaml(tmp_path / "bad.yaml", Study)
