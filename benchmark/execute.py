@@ -21,7 +21,7 @@ from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.subset import find_subset, subset_hash
-from results.files import WEIGHTS
+from results.files import PREDICTIONS, WEIGHTS
 from results.metrics import METRICS
 from results.records import Metrics, Record, write_record
 
@@ -50,9 +50,9 @@ class _Execution:
         training = self.at.training(lambda: self._fresh(made))
         train_seconds = self.at.train(training)
         started = time.monotonic()
-        metrics, digest = self._measured(training)
+        metrics, digest, files = self._measured(training)
         record = self._record(training, metrics, digest, train_seconds, time.monotonic() - started)
-        self._store(record, training)
+        self._store(record, training, files)
         return f"{self._said(record)} in {train_seconds + record.eval_seconds:.0f} s"
 
     def _fresh(self, made: tuple[object, ...]) -> Training | Measuring:
@@ -61,12 +61,20 @@ class _Execution:
             return start_measuring(self.run, task, made)
         return Training(task, self.run.method.prepare(task, made), self.run.protocol)
 
-    def _measured(self, training: Training | Measuring) -> tuple[Metrics | dict[str, float], str]:
-        """The run's numbers, and the hash of the weights that they are of."""
+    def _measured(self, training: Training | Measuring) -> tuple[Metrics | dict[str, float], str, dict[str, bytes]]:
+        """The run's numbers, the hash of the weights that they are of, and what is kept beside the record."""
         if isinstance(training, Measuring):
-            return training.metrics(), training.weights_sha256
-        metrics = evaluate(training.network, self.run.dataset.test(), self.precision, self.device)
-        return metrics, weights_hash(training.network)
+            return training.metrics(), training.weights_sha256, training.files()
+        metrics, said = evaluate(training.network, self.run.dataset.test(), self.precision, self.device)
+        return metrics, weights_hash(training.network), {PREDICTIONS: said.to_bytes(), **self._weights(training)}
+
+    def _weights(self, training: Training) -> dict[str, bytes]:
+        """The classifier's weights as a file, where they were asked for."""
+        if not self.at.options.keep_weights:
+            return {}
+        from safetensors.torch import save
+
+        return {WEIGHTS: save({name: value.contiguous() for name, value in training.network.state_dict().items()})}
 
     def _said(self, record: Record) -> str:
         name, value = next(iter(record.values.items()))
@@ -102,15 +110,9 @@ class _Execution:
             prepare_seconds=self.at.prepare_seconds,
         )
 
-    def _store(self, record: Record, training: Training | Measuring) -> None:
-        if isinstance(training, Measuring):
-            for name, content in training.files().items():
-                self.at.write(name, content)
-        elif self.at.options.keep_weights:
-            from safetensors.torch import save
-
-            weights = {name: value.contiguous() for name, value in training.network.state_dict().items()}
-            self.at.write(WEIGHTS, save(weights))
+    def _store(self, record: Record, training: Training | Measuring, files: dict[str, bytes]) -> None:
+        for name, content in files.items():
+            self.at.write(name, content)
         if training.history.lines:
             self.at.write_history(training.history)
         write_record(self.at.folder, record, self.at.lock.verify)

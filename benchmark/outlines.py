@@ -142,6 +142,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         remarks=tuple(dict.fromkeys(cell.method.remark for cell in grid.cells if cell.method.remark)),
         unavailable=sum(len(grid.seeds) for cell in grid.cells if not cell.available),
         cells=(*cells, *(average_specs(cells, study.datasets) if study.average else ())),
+        kind=study.measure,
         measured="; ".join(dict.fromkeys(run.protocol.conditions for run in grid.runs())) or "as published",
     )
 

@@ -99,7 +99,8 @@ def _line(cell: CellSpec, records: Records, published: dict) -> list:
 
 
 def _measure(cell: CellSpec, records: Records) -> Measured:
-    values = [records.by_key[key].metrics[cell.metric] for key in cell.keys if key in records.by_key]
+    found = [records.by_key[key].metrics for key in cell.keys if key in records.by_key]
+    values = [metrics[cell.metric] for metrics in found if cell.metric in metrics]
     n = len(values)
     return Measured(n, fmean(values) if n else math.nan, stdev(values) if n > 1 else math.nan)
 

@@ -16,6 +16,7 @@ LARGEST_INTEGER = 2**53 - 1  # what every reader of JSON and Parquet holds exact
 TEMPORARY = f".*.{'[0-9a-f]' * 32}"  # what write_atomically writes before it renames
 PROGRESS, LOG, CHECKPOINT = "progress.json", "run.log", "checkpoint.pt"
 WEIGHTS = "weights.safetensors"  # of a run that was told to keep them
+PREDICTIONS = "predictions.safetensors"  # of a classifier, on every test image
 
 
 def write_json(path: Path, value: object, verify: Verify | None = None) -> None:

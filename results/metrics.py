@@ -42,6 +42,8 @@ METRICS = {
         Metric("top1", "top-1 accuracy in %", "top-1", "test accuracy (%)", _PERCENT, margins=_ACCURACY),
         Metric("top5", "top-5 accuracy in %", "top-5", "top-5 test accuracy (%)", _PERCENT, margins=_ACCURACY),
         Metric("loss", "mean cross-entropy", "loss", "mean cross-entropy ↓", "nats", "lower"),
+        Metric("balanced", "balanced top-1 accuracy in %", "balanced top-1", "balanced test accuracy (%)", _PERCENT),
+        Metric("ece", "calibration error in %", "ECE", "expected calibration error (%) ↓", _PERCENT, "lower"),
         Metric("fid", "Fréchet Inception distance", "FID", "FID ↓", "points of FID", "lower"),
         Metric("kid", "kernel Inception distance × 1000", "KID × 1000", "KID × 1000 ↓", "thousandths", "lower"),
         Metric("cse", "CLIP synset entropy", "CSE", "CLIP synset entropy (nats)", "nats"),

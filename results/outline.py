@@ -69,6 +69,10 @@ def _average_spec(parts: list[CellSpec], datasets: list[str]) -> CellSpec:
     )
 
 
+def _of_metric(cell: CellSpec, metric: str) -> CellSpec:
+    return replace(cell, metric=metric, parts=tuple(_of_metric(part, metric) for part in cell.parts))
+
+
 @dataclass(frozen=True)
 class ParameterAxis:
     """A figure whose x axis is a parameter of the methods.
@@ -111,6 +115,7 @@ class Outline:
     remarks: tuple[str, ...]  # what methods say with their numbers
     unavailable: int  # runs of methods that do not run yet
     cells: tuple[CellSpec, ...]  # averages last
+    kind: str = "classify"  # of its runs' protocol
     measured: str = "after the last epoch"  # what a caption says of the numbers behind the metrics' titles
 
     @property
@@ -132,6 +137,12 @@ class Outline:
     def metrics(self) -> list[str]:
         """The metrics of its cells, the one that figures and comparisons show first."""
         return list(dict.fromkeys(cell.metric for cell in self.cells)) or ["top1"]
+
+    def with_metric(self, metric: str) -> "Outline":
+        """The same study of one metric, whatever its own are."""
+        cells = tuple(_of_metric(cell, metric) for cell in self.cells if cell.metric == self.metrics[0])
+        rows, columns = (tuple(axis for axis in axes if axis != "metric") for axes in (self.rows, self.columns))
+        return replace(self, rows=rows, columns=columns, cells=cells)
 
     @property
     def first_cells(self) -> list[CellSpec]:

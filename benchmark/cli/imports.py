@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
 from results.escape import one_line
-from results.files import FAILURE, HISTORY, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
+from results.files import FAILURE, HISTORY, PREDICTIONS, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.metrics import METRICS
+from results.predictions import LARGEST_PREDICTIONS
 from results.reader import RecordError, Unreadable, read_content
 from results.records import LARGEST, Keyed, Record, check
 
@@ -162,7 +163,12 @@ def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
     return "" if mine.tensors_sha256 == theirs.tensors_sha256 else "an artifact with other tensors here and there"
 
 
-_BESIDE = {HISTORY: _LARGEST_HISTORY, VALUES: _LARGEST_VALUES, WEIGHTS: LARGEST_TENSORS}
+_BESIDE = {
+    HISTORY: _LARGEST_HISTORY,
+    VALUES: _LARGEST_VALUES,
+    PREDICTIONS: LARGEST_PREDICTIONS,
+    WEIGHTS: LARGEST_TENSORS,
+}
 _RUN = _Kind(RECORD, Record, _BESIDE, place_of_run, _differing_runs)
 _ARTIFACT = _Kind(
     ARTIFACT,

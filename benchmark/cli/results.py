@@ -30,6 +30,7 @@ from results.stores import Stores
 
 if TYPE_CHECKING:
     from benchmark.cli.imports import Import
+    from results.index import Records
     from results.outline import Outline
 
 TABLE_FORMATS = click.Choice(["text", "markdown", "latex", "csv", "json"])
@@ -42,9 +43,16 @@ EXPORTS = ("csv", "parquet", "json")
 @stores_options
 @click.option("--format", "form", type=TABLE_FORMATS, help="Default: by the output's suffix, else text.")
 @click.option("--published", is_flag=True, help="The papers' numbers in the same layout.")
+@click.option("--metric", help="top1, top5, loss, nll, balanced or ece.")
 @output_option("Write to a file.")
 def table(
-    study: str, form: str | None, published: bool, output: Path | None, selection: Selection, stores: Stores
+    study: str,
+    form: str | None,
+    published: bool,
+    metric: str | None,
+    output: Path | None,
+    selection: Selection,
+    stores: Stores,
 ) -> None:
     """Print the table of STUDY beside the papers' numbers.
 
@@ -58,7 +66,10 @@ def table(
     from results.tables import fill_table
 
     records = stores.records()
-    made = fill_table(load_outline(study, selection), records)
+    outline = load_outline(study, selection)
+    if metric is not None:
+        outline = _of_metric(metric, outline, records)
+    made = fill_table(outline, records)
     note_left_out(records.problems)
     put(made.render(form or _format_of(output), published), output)
 
@@ -277,6 +288,16 @@ def _outlines(studies: Sequence[str], selection: Selection) -> list["Outline"]:
 
     make = partial(load_outline, selection=selection)
     return list(map(make, studies) if studies else readable(study_names(), make))
+
+
+def _of_metric(name: str, outline: "Outline", records: "Records") -> "Outline":
+    """An outline of another metric than its study's; says which records have none."""
+    from results.predictions import DERIVED, add_derived, metric_for
+
+    metric = metric_for(name, outline)
+    for line in add_derived(metric, outline, records) if metric in DERIVED else ():
+        note(line)
+    return outline.with_metric(metric)
 
 
 def _counts(done: "Import") -> str:

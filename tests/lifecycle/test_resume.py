@@ -68,7 +68,12 @@ def test_killed_twice_and_resumed_gives_the_same_bits(tmp_path, method):
     assert resumed.resumed == 2
     assert resumed.weights_sha256 == undisturbed.weights_sha256
     assert resumed.metrics == undisturbed.metrics
-    assert sorted(file.name for file in folder.iterdir()) == ["history.csv", "record.json", "run.log"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "history.csv",
+        "predictions.safetensors",
+        "record.json",
+        "run.log",
+    ]
 
 
 def stop_after(steps: int) -> StopRequest:
@@ -158,7 +163,12 @@ def test_half_written_files_of_a_killed_process_are_removed(store, make_run):
     (store / run.path).mkdir(parents=True)
     (store / run.path / f".checkpoint.pt.{'0a' * 16}").write_bytes(b"half")
     execute(run, store)
-    assert sorted(file.name for file in (store / run.path).iterdir()) == ["history.csv", "record.json", "run.log"]
+    assert sorted(file.name for file in (store / run.path).iterdir()) == [
+        "history.csv",
+        "predictions.safetensors",
+        "record.json",
+        "run.log",
+    ]
 
 
 def test_a_progress_bar_never_ends_a_run(store, make_run, monkeypatch):

@@ -1,0 +1,151 @@
+"""What a classifier said of each test image, in one file beside its record, and what follows from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datasets.registry import BadInput
+from results.files import PREDICTIONS
+from results.metrics import find_metric
+from results.reader import Absent, RecordError, read_content
+from results.records import CLASSIFY, Metrics, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from results.index import Entry, Records
+    from results.outline import Outline
+
+LARGEST_PROBABILITIES = 2**25  # bytes; ciFAIR-100's take 2,000,000. Of more, the classes alone are kept
+LARGEST_PREDICTIONS = 2**27
+_BINS = 15  # of the calibration error, as Guo et al. (2017)
+DERIVED = ("balanced", "ece")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Of N test images in their order. labels, predicted: N int32; probabilities: N×C float16, None where too large."""
+
+    labels: "np.ndarray"
+    predicted: "np.ndarray"
+    probabilities: "np.ndarray | None"
+
+    def to_bytes(self) -> bytes:
+        """As a safetensors file."""
+        from safetensors.numpy import save
+
+        arrays = {"labels": self.labels, "predicted": self.predicted}
+        if self.probabilities is not None and self.probabilities.nbytes <= LARGEST_PROBABILITIES:
+            arrays["probabilities"] = self.probabilities
+        return save(arrays)
+
+    @cached_property
+    def correct(self) -> "np.ndarray":
+        """N booleans."""
+        return self.labels == self.predicted
+
+    def confusion(self) -> "np.ndarray":
+        """C×C counts: rows are true classes, columns predicted ones."""
+        import numpy as np
+
+        classes = 1 + int(max(self.labels.max(), self.predicted.max()))
+        return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
+
+    def per_class(self) -> "np.ndarray":
+        """Accuracy of each class in percent; NaN for one without test images."""
+        import numpy as np
+
+        table = self.confusion()
+        with np.errstate(invalid="ignore"):
+            return 100 * table.diagonal() / table.sum(1)
+
+    def balanced(self) -> float:
+        """The mean of the classes' accuracies in percent."""
+        import numpy as np
+
+        return float(np.nanmean(self.per_class()))
+
+    def ece(self) -> float | None:
+        """Expected calibration error in percent over 15 equal bins (Guo et al. 2017); None without probabilities."""
+        import numpy as np
+
+        if self.probabilities is None:
+            return None
+        sure = self.probabilities.max(1).astype(np.float64)
+        bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+        gaps = np.bincount(bins, weights=self.correct - sure, minlength=_BINS)
+        return float(100 * np.abs(gaps).sum() / len(sure))
+
+
+def read_predictions(folder: Path, record: Record) -> Predictions:
+    """The predictions beside a record; raises Absent where there are none, RecordError for another record's."""
+    found = _parsed(read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS))
+    if not isinstance(record.metrics, Metrics) or len(found.labels) != record.metrics.test_images:
+        raise RecordError("not of this record's test images")
+    if abs(100 * found.correct.mean() - record.metrics.top1) > 1e-6:
+        raise RecordError("not of this record's accuracy")
+    return found
+
+
+def _parsed(content: bytes) -> Predictions:
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(content)
+        labels, predicted = arrays["labels"], arrays["predicted"]
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise RecordError(f"not a file of predictions: {error}") from error
+    probabilities = arrays.get("probabilities")
+    whole = labels.ndim == 1 and len(labels) > 0 and labels.shape == predicted.shape
+    if not whole or labels.dtype != np.int32 or predicted.dtype != np.int32 or min(labels.min(), predicted.min()) < 0:
+        raise RecordError("not a file of predictions: labels and predicted classes do not fit")
+    if probabilities is not None and not _are_probabilities(probabilities, labels, predicted):
+        raise RecordError("not a file of predictions: the probabilities do not fit")
+    return Predictions(labels, predicted, probabilities)
+
+
+def _are_probabilities(values: "np.ndarray", labels: "np.ndarray", predicted: "np.ndarray") -> bool:
+    import numpy as np
+
+    shaped = values.dtype == np.float16 and values.ndim == 2 and len(values) == len(labels)
+    return bool(
+        shaped and max(labels.max(), predicted.max()) < values.shape[1] and ((values >= 0) & (values <= 1)).all()
+    )
+
+
+def predictions_of(entry: "Entry", problems: list[str]) -> Predictions | None:
+    """The predictions beside an entry's record; None where there are none. What cannot be trusted gets a problem."""
+    path = entry.path.parent / PREDICTIONS
+    try:
+        return read_predictions(path.parent, entry.record())
+    except Absent:
+        return None
+    except RecordError as error:
+        problems.append(f"{path}: {error}")
+        return None
+
+
+def add_derived(metric: str, outline: "Outline", records: "Records") -> list[str]:
+    """Puts a metric that follows from predictions into the entries of an outline; returns what there is to say of
+    those that have none."""
+    found = [records.by_key[key] for key in outline.keys if key in records.by_key]
+    without = 0
+    for entry in found:
+        made = predictions_of(entry, records.problems)
+        value = getattr(made, metric)() if made else None
+        without += value is None
+        entry.metrics.update({} if value is None else {metric: value})
+    return [f"{without} of {len(found)} records have no predictions beside them, and no {metric}"] if without else []
+
+
+def metric_for(name: str, outline: "Outline") -> str:
+    """The metric `name`, if it can be shown of an outline's runs; raises BadInput otherwise. nll is the loss."""
+    found = find_metric({"nll": "loss"}.get(name, name)).name
+    known: Iterable[str] = ("top1", "top5", "loss", *DERIVED) if outline.kind == CLASSIFY else outline.metrics
+    if found not in known:
+        raise BadInput(f"--metric {name}: {outline.name} has {', '.join(known)}")
+    return found
