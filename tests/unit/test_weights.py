@@ -70,6 +70,57 @@ def test_a_key_has_the_same_weights_on_every_machine(root):
     assert weights().identity == before == {"name": "made-up", "sha256": hashlib.sha256(b"first").hexdigest()}
 
 
+COMMIT, OTHER_COMMIT = "c" * 40, "d" * 40
+FOLDER = "on-the-hub"
+
+
+def from_the_hub() -> Weights:
+    return Weights("from-the-hub", "MIT", "hf download it", (WeightsFile(f"{FOLDER}/a.st", None, commit=COMMIT),))
+
+
+@pytest.fixture
+def download(root):
+    """Leaves a file as `hf download --local-dir` does: with the hub's note on it, where there is one."""
+
+    def leave(content: bytes, note: str | None):
+        path = root / FOLDER / "a.st"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        if note is not None:
+            there = path.parent / ".cache/huggingface/download/a.st.metadata"
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(note)
+
+    return leave
+
+
+def test_a_checksum_that_is_not_known_here_is_the_hubs_for_the_pinned_commit(download):
+    download(b"weights", f"{COMMIT}\n{hashlib.sha256(b'weights').hexdigest()}\n1780000000.5\n")
+    assert from_the_hub().available() and from_the_hub().read() == b"weights"
+    download(b"random", None)
+    with pytest.raises(DataCorrupt, match="hf download it"):
+        from_the_hub().read()
+    assert from_the_hub().identity == {"name": "from-the-hub", "commit": COMMIT}
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        None,
+        "",
+        f"{OTHER_COMMIT}\n{hashlib.sha256(b'weights').hexdigest()}\n0\n",
+        f"{COMMIT}\n{'a' * 40}\n0\n",
+        "no note",
+    ],
+    ids=["none", "empty", "another commit's", "of a small file", "nonsense"],
+)
+def test_a_file_of_which_nothing_tells_the_checksum_counts_as_missing(download, note):
+    download(b"weights", note)
+    assert not from_the_hub().available()
+    with pytest.raises(DataMissing, match="hf download it"):
+        from_the_hub().read()
+
+
 def test_an_unknown_name_gets_the_near_ones():
     with pytest.raises(BadInput, match="inception-2015-12-05"):
         get_weights("inception")
@@ -77,6 +128,6 @@ def test_an_unknown_name_gets_the_near_ones():
 
 def test_every_known_file_has_a_checksum_and_a_format_that_runs_nothing_unchecked():
     files = [file for known in KNOWN.values() for file in known.files]
-    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in files)
+    assert all(len(bytes.fromhex(file.sha256 or file.commit)) == (32 if file.sha256 else 20) for file in files)
     assert all(file.name.endswith((".pt", ".safetensors")) for file in files)
     assert all(known.license and known.how_to_get and name == known.name for name, known in KNOWN.items())
