@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -34,7 +35,7 @@ _OPENERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
     "oewn-2024.xml.xz": lzma.open,
     "english-wordnet-2024.xml.gz": gzip.open,  # type: ignore[dict-item]  # the name of the official file
 }
-_BROKEN = (ParseError, lzma.LZMAError, gzip.BadGzipFile, EOFError, KeyError, AttributeError)
+_BROKEN = (ParseError, lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError, KeyError, AttributeError)
 
 
 class Synset(NamedTuple):
