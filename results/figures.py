@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 from datasets.base import CHECKOUT
 from datasets.registry import BadInput
 from results.compare import Accuracies, Ranking, ranking_of
+from results.escape import escape_mathematics as _plain
 from results.files import write_atomically
 from results.index import Records
 from results.outline import Outline
@@ -52,9 +53,15 @@ def draw(panels: Sequence[Panel], title: str, caption: str) -> Figure:
         (_draw_bars if panel.bars else _draw_lines)(axes, panel, looks)
         axes.set(title=_plain(panel.title), xlabel=panel.x_label, ylabel=panel.y_label)
         axes.grid(axis="y", linewidth=0.4, alpha=0.5)
-    figure.suptitle("\n".join([_plain(title), *wrap(_plain(caption), int(22 * width))]), fontsize=8)
+    head(figure, title, caption)
     figure.legend(handles=_legend(looks, panels), loc="outside lower center", ncols=4, fontsize=7, frameon=False)
     return figure
+
+
+def head(figure: Figure, title: str, caption: str) -> None:
+    """Writes title and caption above a figure, in lines as long as it is wide."""
+    lines = [_plain(title), *wrap(_plain(caption), int(22 * figure.get_figwidth()))]
+    figure.suptitle("\n".join(lines), fontsize=8)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -129,11 +136,6 @@ def _legend(looks: Looks, panels: Sequence[Panel]) -> list[Line2D]:
 def _handle(label: str, colour: str, marker: str, bars: bool) -> Line2D:
     marker, style, size = ("s", "none", 7) if bars else (marker, "-", 4)
     return Line2D([], [], color=colour, label=_plain(label).lstrip("_"), marker=marker, ls=style, ms=size)
-
-
-def _plain(text: str) -> str:
-    """Text without mathematics: a dollar sign is a dollar sign."""
-    return text.replace("$", r"\$")
 
 
 def critical_difference(ranking: Ranking, path: Path) -> None:
