@@ -53,7 +53,7 @@ def load_clip(device: torch.device, weights: Weights | None = None, architecture
     content = weights.read()
     open_clip = _open_clip()
     with torch.random.fork_rng(devices=[]):  # weights to be replaced are drawn from the global stream
-        model = open_clip.create_model(architecture, load_weights=False)
+        model = open_clip.CLIP(**open_clip.get_model_config(architecture))
     try:
         model.load_state_dict(load(content))
     except (SafetensorError, RuntimeError) as error:
