@@ -1,18 +1,24 @@
-"""Sets of images that a method makes from a few, class by class, without a hook of its own (ChimeraMix Figure 4)."""
+"""Sets of images: those that a method makes from a few, class by class, without a hook of its own, and real ones
+(ChimeraMix Figure 4)."""
 
 from dataclasses import replace
+from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from benchmark.protocol import Protocol
 from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams
+from datasets.base import Dataset
 from datasets.batches import epoch_order, to_bytes
 from datasets.registry import BadInput
 from methods.base import Method
 from methods.compose import Forwarding
 from methods.task import Task
+
+Split = Literal["train", "test"]
 
 
 class ImageSet:
@@ -66,6 +72,33 @@ def always_mixing(method: Method) -> Method:
 def balanced(images: int, classes: int) -> list[int]:
     """How many images of each class make a set of `images`: equally many, the first classes one more."""
     return [images // classes + (label < images % classes) for label in range(classes)]
+
+
+class RealImages:
+    """Images of a dataset at official positions, as `ImageSet` gives a method's.
+
+    split: train or test. Raises DataMissing where an image is not on disk.
+    """
+
+    def __init__(self, dataset: Dataset, split: Split, positions: Tensor, batch_size: int = 50):
+        self._dataset, self._split = dataset, split
+        labels = dataset.train_labels() if split == "train" else dataset.test().labels
+        self.labels = torch.from_numpy(np.asarray(labels))[positions]
+        self._batches = positions.split(batch_size)
+        self.step, self.steps = 0, len(self._batches)
+
+    def next(self) -> Tensor:
+        """The next batch, uint8 B×H×W×3 on the CPU."""
+        at = self._batches[self.step].numpy()
+        self.step += 1
+        found = self._dataset.train_images(at) if self._split == "train" else self._dataset.test().images[at]
+        return torch.from_numpy(np.array(found))
+
+    def state(self) -> dict[str, object]:
+        return {"step": self.step}
+
+    def restore(self, state: dict) -> None:
+        self.step = state["step"]
 
 
 def draw_real(labels: Tensor, images: int, classes: int, seed: int) -> Tensor:

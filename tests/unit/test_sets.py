@@ -1,14 +1,16 @@
 """Sets of images of any method: balanced, of one class per batch, the same ones for a seed."""
 
+import numpy as np
 import pytest
 import torch
 
-from benchmark.measures.sets import ImageSet, always_mixing, balanced, draw_real
+from benchmark.measures.extraction import Extraction
+from benchmark.measures.sets import ImageSet, RealImages, always_mixing, balanced, draw_real
 from datasets.base import get_dataset
 from datasets.registry import BadInput
 from methods.registry import parse_method
 from tests.tasks import digits
-from tests.trainings import prepared, protocol, resolved
+from tests.trainings import advanced, assert_same, prepared, protocol, resolved
 
 METHODS = (
     "baseline",
@@ -23,7 +25,7 @@ def image_set(text: str, images: int = 23, samples_per_class: int = 2) -> ImageS
     return ImageSet(digits(samples_per_class), prepared(text, digits(samples_per_class)), protocol(), images)
 
 
-def drawn(images: ImageSet) -> torch.Tensor:
+def drawn(images: ImageSet | RealImages) -> torch.Tensor:
     return torch.cat([images.next() for _ in range(images.steps - images.step)])
 
 
@@ -91,3 +93,29 @@ def test_real_images_are_balanced_and_different_ones():
     assert torch.equal(positions, draw_real(labels, 5, 2, seed=0))
     with pytest.raises(BadInput, match="class 0, of which there are 3"):
         draw_real(labels, 8, 2, seed=0)
+
+
+def test_real_images_come_at_their_positions_with_their_labels():
+    dataset = get_dataset("digits")
+    positions = draw_real(torch.from_numpy(dataset.train_labels()), 30, 10, seed=0)
+    real = RealImages(dataset, "train", positions, batch_size=7)
+    assert np.array_equal(drawn(real), dataset.train_images(positions.numpy()))
+    assert real.labels.tolist() == dataset.train_labels()[positions].tolist()
+    test = RealImages(dataset, "test", torch.arange(5), batch_size=2)
+    assert np.array_equal(drawn(test), dataset.test().images[:5]) and test.steps == 3
+
+
+def brightness(images: torch.Tensor) -> torch.Tensor:
+    return images.float().mean((1, 2))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_features_of_a_stopped_extraction_are_those_of_one_that_was_not():
+    whole = advanced(Extraction(image_set("mixup", 60), brightness), 10)
+    stopped = advanced(Extraction(image_set("mixup", 60), brightness), 4)
+    gone_on = Extraction(image_set("mixup", 60), brightness)
+    gone_on.restore(stopped.state())
+    gone_on = advanced(gone_on, gone_on.steps - gone_on.step)
+    assert whole.step == whole.steps == 10 and gone_on.images_seen == 60
+    assert_same(gone_on.tensors(), whole.tensors())
+    assert torch.equal(whole.features, brightness(drawn(image_set("mixup", 60))))
