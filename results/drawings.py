@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
+from results.canvas import COLOURS, head
 from results.escape import escape_mathematics
-from results.figures import COLOURS, head
 from results.points import ORIGINAL, WHOLE, Points
 from results.synsets import ClassValues
 

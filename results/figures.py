@@ -1,11 +1,9 @@
 """Figures by matplotlib, as PDF and PNG: labelled axes, colours that colour-blind people can tell apart."""
 
-import io
 import math
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,20 +13,17 @@ from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
 from datasets.base import CHECKOUT
 from datasets.registry import BadInput
+from results.canvas import COLOURS, head, save
 from results.compare import Accuracies, Ranking, ranking_of
 from results.escape import escape_mathematics as _plain
-from results.files import write_atomically
 from results.index import Records
 from results.outline import Outline
 from results.panels import Panel, Point, panels_of
 from results.tables import caption_of
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 FIGURES = CHECKOUT / "results" / "figures"
 _SUFFIXES = (".pdf", ".png")
-_DPI = 150
-_NO_DATE = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}  # equal content gives equal bytes
 
 
 def write_figure(outline: Outline, records: Records, folder: Path) -> list[Path]:
@@ -56,19 +51,6 @@ def draw(panels: Sequence[Panel], title: str, caption: str) -> Figure:
     head(figure, title, caption)
     figure.legend(handles=_legend(looks, panels), loc="outside lower center", ncols=4, fontsize=7, frameon=False)
     return figure
-
-
-def head(figure: Figure, title: str, caption: str) -> None:
-    """Writes title and caption above a figure, in lines as long as it is wide."""
-    lines = [_plain(title), *wrap(_plain(caption), int(22 * figure.get_figwidth()))]
-    figure.suptitle("\n".join(lines), fontsize=8)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a figure whole or not at all, in the format of the suffix (.pdf or .png)."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:], dpi=_DPI, metadata=_NO_DATE[path.suffix])
-    write_atomically(path, buffer.getvalue())
 
 
 Looks = dict[str, tuple[str, str]]

@@ -9,7 +9,6 @@ import numpy as np
 
 from results.reader import RecordError
 
-POINTS = "points.csv"
 ORIGINAL, WHOLE = "original", "whole set"  # what a method was given; all that there is of the classes shown
 
 Points = Mapping[str, np.ndarray]

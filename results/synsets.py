@@ -10,7 +10,6 @@ import numpy as np
 
 from results.reader import RecordError
 
-VALUES = "values.csv"
 SHOWN = 5  # images of each class whose own values are kept
 _COLUMNS = ["class", "synset", "text", "mean"]  # then one for each image shown
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
 from results.escape import one_line
-from results.files import FAILURE, HISTORY, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
+from results.files import FAILURE, HISTORY, POINTS, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.metrics import METRICS
@@ -162,7 +162,7 @@ def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
     return "" if mine.tensors_sha256 == theirs.tensors_sha256 else "an artifact with other tensors here and there"
 
 
-_BESIDE = {HISTORY: _LARGEST_HISTORY, VALUES: _LARGEST_VALUES, WEIGHTS: LARGEST_TENSORS}
+_BESIDE = {HISTORY: _LARGEST_HISTORY, VALUES: _LARGEST_VALUES, POINTS: _LARGEST_VALUES, WEIGHTS: LARGEST_TENSORS}
 _RUN = _Kind(RECORD, Record, _BESIDE, place_of_run, _differing_runs)
 _ARTIFACT = _Kind(
     ARTIFACT,

@@ -11,7 +11,7 @@ from safetensors.torch import load
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.measures.weights import Weights, get_weights
+from benchmark.weights import Weights, get_weights
 from datasets.base import DataCorrupt
 from datasets.registry import BadInput
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from benchmark.measures.clip import Clip
 from benchmark.measures.entropy import synset_entropy, synset_probabilities
 from benchmark.measures.prompts import class_prompts
-from benchmark.measures.wordnet import Nouns, hyponyms_of
+from benchmark.wordnet import Nouns, hyponyms_of
 from results.synsets import SHOWN, ClassValues
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.measures.weights import get_weights
+from benchmark.weights import get_weights
 from methods.precision import autocast
 
 WEIGHTS = "inception-2015-12-05"

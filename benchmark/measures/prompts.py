@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from benchmark.measures.wordnet import Nouns, Synset, hyponyms_of
+from benchmark.wordnet import Nouns, Synset, hyponyms_of
 
 
 def prompt(synset: Synset) -> str:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch.nn import functional
 
 from benchmark.measures.clip import load_clip, prepare
-from benchmark.measures.weights import Weights, WeightsFile, get_weights
+from benchmark.weights import Weights, WeightsFile, get_weights
 from datasets.base import DataCorrupt, DataMissing
 from datasets.registry import BadInput
 

@@ -7,10 +7,10 @@ import torch
 from benchmark.measures.clip import Clip
 from benchmark.measures.cse import class_entropy
 from benchmark.measures.embedding import embed
-from benchmark.measures.wordnet import SYNSETS, Synset
+from benchmark.wordnet import SYNSETS, Synset
 from datasets.registry import BadInput
+from results.canvas import save
 from results.drawings import draw_points, draw_synsets
-from results.figures import save
 from results.points import ORIGINAL, WHOLE, points_csv, read_points
 from results.reader import RecordError
 from results.synsets import SHOWN, ClassValues, read_values, values_csv

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmark.measures.frechet import frechet_distance, moments
 from benchmark.measures.inception import WEIGHTS, Inception, _load, features_of, resize
-from benchmark.measures.weights import get_weights
+from benchmark.weights import get_weights
 from datasets.base import get_dataset
 
 needs_weights = pytest.mark.skipif(not get_weights(WEIGHTS).available(), reason=get_weights(WEIGHTS).missing())

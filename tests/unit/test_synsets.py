@@ -10,7 +10,7 @@ import torch
 
 from benchmark.measures.entropy import TAU, synset_entropy, synset_probabilities
 from benchmark.measures.prompts import class_prompts, prompts_hash
-from benchmark.measures.wordnet import SYNSETS, Synset, hyponyms_of, read_nouns
+from benchmark.wordnet import SYNSETS, Synset, hyponyms_of, read_nouns
 from datasets.base import DataCorrupt, DataMissing
 from datasets.registry import BadInput
 

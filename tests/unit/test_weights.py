@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from benchmark.measures.weights import KNOWN, Weights, WeightsFile, get_weights
+from benchmark.weights import KNOWN, Weights, WeightsFile, get_weights
 from datasets.base import DataCorrupt, DataMissing
 from datasets.registry import BadInput
 

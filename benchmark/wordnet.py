@@ -55,7 +55,8 @@ def read_nouns() -> Nouns:
 
     Raises DataMissing, with the way to get it, where there is none, DataCorrupt where it is broken or another edition.
     """
-    path = _find()
+    if (path := _find()) is None:
+        raise DataMissing(wordnet_missing())
     try:
         with open_regular(path) as raw, _OPENERS[path.name](raw) as file:
             return _nouns(file, path)
@@ -80,12 +81,16 @@ def hyponyms_of(nouns: Nouns, class_name: str) -> list[str]:
     return sorted(found)
 
 
-def _find() -> Path:
-    folder = data_root() / "wordnet"
-    for name in _OPENERS:
-        if (folder / name).exists():
-            return folder / name
-    raise DataMissing(f"WordNet is not in {folder}; fetch {URL} (CC BY 4.0) and put it there")
+def wordnet_missing() -> str:
+    """How to get WordNet where it is not there, else ""."""
+    if _find():
+        return ""
+    return f"WordNet is not in {data_root() / 'wordnet'}: fetch {URL} (CC BY 4.0) and put it there"
+
+
+def _find() -> Path | None:
+    places = (data_root() / "wordnet" / name for name in _OPENERS)
+    return next((place for place in places if place.exists()), None)
 
 
 def _nouns(file: IO[bytes], path: Path) -> Nouns:
