@@ -48,3 +48,8 @@ def _latex(character: str) -> str:
 def escape_markdown(text: str) -> str:
     """Text that Markdown, and the HTML inside it, prints and does not interpret, within one line."""
     return "".join(f"\\{character}" if character in _MARKDOWN else character for character in one_line(text))
+
+
+def escape_mathematics(text: str) -> str:
+    """Text for matplotlib, without mathematics: a dollar sign is a dollar sign."""
+    return text.replace("$", r"\$")

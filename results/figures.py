@@ -1,11 +1,9 @@
 """Figures by matplotlib, as PDF and PNG: labelled axes, colours that colour-blind people can tell apart."""
 
-import io
 import math
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,19 +13,17 @@ from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
 from datasets.base import CHECKOUT
 from datasets.registry import BadInput
+from results.canvas import COLOURS, head, save
 from results.compare import Accuracies, Ranking, ranking_of
-from results.files import write_atomically
+from results.escape import escape_mathematics as _plain
 from results.index import Records
 from results.outline import Outline
 from results.panels import Panel, Point, panels_of
 from results.tables import caption_of
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 FIGURES = CHECKOUT / "results" / "figures"
 _SUFFIXES = (".pdf", ".png")
-_DPI = 150
-_NO_DATE = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}  # equal content gives equal bytes
 
 
 def write_figure(outline: Outline, records: Records, folder: Path) -> list[Path]:
@@ -52,16 +48,9 @@ def draw(panels: Sequence[Panel], title: str, caption: str) -> Figure:
         (_draw_bars if panel.bars else _draw_lines)(axes, panel, looks)
         axes.set(title=_plain(panel.title), xlabel=panel.x_label, ylabel=panel.y_label)
         axes.grid(axis="y", linewidth=0.4, alpha=0.5)
-    figure.suptitle("\n".join([_plain(title), *wrap(_plain(caption), int(22 * width))]), fontsize=8)
+    head(figure, title, caption)
     figure.legend(handles=_legend(looks, panels), loc="outside lower center", ncols=4, fontsize=7, frameon=False)
     return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a figure whole or not at all, in the format of the suffix (.pdf or .png)."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:], dpi=_DPI, metadata=_NO_DATE[path.suffix])
-    write_atomically(path, buffer.getvalue())
 
 
 Looks = dict[str, tuple[str, str]]
@@ -129,11 +118,6 @@ def _legend(looks: Looks, panels: Sequence[Panel]) -> list[Line2D]:
 def _handle(label: str, colour: str, marker: str, bars: bool) -> Line2D:
     marker, style, size = ("s", "none", 7) if bars else (marker, "-", 4)
     return Line2D([], [], color=colour, label=_plain(label).lstrip("_"), marker=marker, ls=style, ms=size)
-
-
-def _plain(text: str) -> str:
-    """Text without mathematics: a dollar sign is a dollar sign."""
-    return text.replace("$", r"\$")
 
 
 def critical_difference(ranking: Ranking, path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from benchmark.places import place_of_artifact, place_of_run
 from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
 from results.escape import one_line
-from results.files import FAILURE, HISTORY, PREDICTIONS, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
+from results.files import FAILURE, HISTORY, POINTS, PREDICTIONS, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.metrics import METRICS
@@ -166,6 +166,7 @@ def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
 _BESIDE = {
     HISTORY: _LARGEST_HISTORY,
     VALUES: _LARGEST_VALUES,
+    POINTS: _LARGEST_VALUES,
     PREDICTIONS: LARGEST_PREDICTIONS,
     WEIGHTS: LARGEST_TENSORS,
 }

@@ -9,7 +9,8 @@ from benchmark.outlines import load_outline
 from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
 from datasets.registry import BadInput
-from results.figures import COLOURS, draw, save, write_figure
+from results.canvas import COLOURS, save
+from results.figures import draw, write_figure
 from results.index import Records
 from results.panels import panels_of
 from results.records import write_record

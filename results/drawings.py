@@ -1,0 +1,86 @@
+"""Figures of what is kept beside a record: images as points in the plane, what kinds of its class images look like."""
+
+from collections.abc import Iterator, Sequence
+from textwrap import shorten
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import gaussian_kde
+
+from results.canvas import COLOURS, head
+from results.escape import escape_mathematics
+from results.points import ORIGINAL, WHOLE, Points
+from results.synsets import ClassValues
+
+_BLUE, _RED, _GREEN, _PINK, _YELLOW = COLOURS[:5]
+_LOOKS = {
+    ORIGINAL: {"color": _GREEN, "marker": "x", "s": 70, "linewidths": 2.5, "zorder": 4},
+    WHOLE: {"edgecolors": "0.6", "facecolors": "none", "marker": "o", "s": 14, "linewidths": 0.5, "zorder": 1},
+}
+_GENERATED = ((_YELLOW, "^"), (_RED, "o"), (_BLUE, "s"), (_PINK, "D"))  # the paper's yellow triangles and red dots
+_GRID, _LEVELS = 80, (0.25, 0.5, 0.75, 1.0)  # of a density: places on a side, parts of its greatest value
+_SYNSETS, _LETTERS = 10, 80  # of a class, as in the paper; of a synset's text
+
+
+def draw_points(points: Points, title: str, caption: str) -> Figure:
+    """A scatter figure: crosses for the originals, circles for the whole set, for each generated set its density too.
+
+    The axes have no numbers: in an embedding distances and directions mean nothing by themselves.
+    """
+    figure = Figure(figsize=(6.4, 5.8), layout="constrained")
+    axes = figure.subplots()
+    for name, look in _looks(points):
+        axes.scatter(*points[name].T, label=escape_mathematics(f"{name} ({len(points[name])})"), **look)
+        if name not in _LOOKS:
+            _draw_density(axes, points[name], look["color"])
+    axes.set(xticks=[], yticks=[])
+    head(figure, title, caption)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=7, frameon=False)
+    return figure
+
+
+def _looks(points: Points) -> Iterator[tuple[str, dict]]:
+    generated = [name for name in points if name not in _LOOKS]
+    for name in points:
+        if name in _LOOKS:
+            yield name, _LOOKS[name]
+        else:
+            colour, marker = _GENERATED[generated.index(name) % len(_GENERATED)]
+            yield name, {"color": colour, "marker": marker, "s": 9, "linewidths": 0, "alpha": 0.7, "zorder": 3}
+
+
+def _draw_density(axes: Axes, xy: np.ndarray, colour: str) -> None:
+    """A kernel density estimate in steps; nothing where the points have no area."""
+    try:
+        estimate = gaussian_kde(xy.T)
+    except (ValueError, np.linalg.LinAlgError):
+        return
+    margin = 0.15 * np.ptp(xy, axis=0)
+    x, y = np.meshgrid(*np.linspace(xy.min(axis=0) - margin, xy.max(axis=0) + margin, _GRID).T)
+    density = estimate(np.stack([x.ravel(), y.ravel()])).reshape(x.shape)
+    for level in _LEVELS[:-1]:
+        axes.contourf(x, y, density / density.max(), [level, _LEVELS[-1]], colors=[colour], alpha=0.12, zorder=2)
+
+
+def draw_synsets(classes: Sequence[ClassValues], title: str, caption: str) -> Figure:
+    """For each class the ten synsets of the highest mean, over all images and for each image shown; in percent."""
+    figure = Figure(figsize=(9.5, 1.1 + 2.6 * len(classes)), layout="constrained")
+    for axes, values in zip(figure.subplots(len(classes), squeeze=False)[:, 0], classes, strict=True):
+        _draw_class(axes, values)
+    head(figure, title, caption)
+    return figure
+
+
+def _draw_class(axes: Axes, values: ClassValues) -> None:
+    top = np.argsort(-values.mean, kind="stable")[:_SYNSETS]
+    table = 100 * np.column_stack([values.mean, values.images])[top]
+    axes.imshow(table, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(table):
+        axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6, color="w" if value > 60 else "k")
+    axes.axvline(0.5, color="k", linewidth=1)
+    images = range(1, values.images.shape[1] + 1)
+    axes.set_xticks(range(table.shape[1]), ["mean", *(f"image {number}" for number in images)], fontsize=7)
+    texts = [escape_mathematics(shorten(values.texts[place], _LETTERS, placeholder=" …")) for place in top]
+    axes.set_yticks(range(len(top)), texts, fontsize=6.5)
+    axes.set_title(escape_mathematics(f"{values.name}: similarity to its kinds (%)"), fontsize=8)
