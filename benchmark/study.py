@@ -122,6 +122,11 @@ class Grid:
     cells: tuple[Cell, ...]
     left_out: tuple[str, ...] = field(default=())
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What unavailable methods need, a line each."""
+        return tuple(dict.fromkeys(f"{cell.row}: {what}" for cell in self.cells if (what := cell.method.missing)))
+
     def runs(self) -> Iterator[Run]:
         """The runs of all available methods."""
         return (run for cell in self.cells for run in cell.runs)

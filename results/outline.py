@@ -113,7 +113,9 @@ class Outline:
     settings: tuple[str, ...]  # --set
     left_out: tuple[str, ...]  # combinations asked for that the study does not have
     remarks: tuple[str, ...]  # what methods say with their numbers
-    unavailable: int  # runs of methods that do not run yet
+    unavailable: int  # runs of methods that lack something on this machine
+    missing: tuple[str, ...]  # what that is, a line for each method
+    by_files: bool  # whether methods look at folders that the environment names
     cells: tuple[CellSpec, ...]  # averages last
     kind: str = "classify"  # of its runs' protocol
     measured: str = "after the last epoch"  # what a caption says of the numbers behind the metrics' titles
