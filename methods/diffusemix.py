@@ -36,8 +36,8 @@ class DiffuseMix(Method):
 
     Needs the weights or a folder of generated images (methods/diffusion/origins.py says where, docs/generators.md how
     to get them); of the latter all but p_gen and `fractal` say nothing, and an original has as many images as its
-    manifest names. Written from the paper and from FIDELITY alone: the authors' code has no licence. US patent 12657783
-    covers the method: whoever uses it for more than comparison should read that first.
+    manifest names. Written from the paper and the facts of that section: the authors' code has no licence. US patent
+    12657783 covers the method: whoever uses it for more than comparison should read that first.
     """
 
     by_files = True
