@@ -94,6 +94,20 @@ class ParameterAxis:
 
 
 @dataclass(frozen=True)
+class SampleSheet:
+    """A figure of what the generators of a study's methods compose, a row for each class and method.
+
+    classes: how many; compositions: of each; segments: whether the sources' segmentations are shown.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    classes: int
+    compositions: int
+    segments: bool = False
+
+
+@dataclass(frozen=True)
 class Outline:
     """A study after selection: all that tables, verdicts, figures and reports need to know of it."""
 
@@ -104,6 +118,7 @@ class Outline:
     second_best: bool  # whether the paper's table underlines it
     published: str | None  # a file of results/published
     figure: ParameterAxis | None
+    samples: SampleSheet | None
     rows: tuple[str, ...]  # axes
     columns: tuple[str, ...]
     preset: str  # as selected
