@@ -28,14 +28,15 @@ def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Pat
     """
     assert outline.samples
     rows: list[list[Tile]] = []
-    for cell in load_grid(outline.name, selection).cells:
+    cells = load_grid(outline.name, selection).cells
+    for cell, spec in zip(cells, outline.measured_cells, strict=True):
         job = next((job for run in cell.runs[:1] for job in run.artifacts), None)
         if job is None or not isinstance(job.artifact.recipe, GeneratorRecipe):
             raise BadInput(f"{outline.name} shows what generators compose, and method '{cell.row}' has none")
         try:
             rows += _rows(outline.samples, job.artifact.recipe, job, store, cell.method.label)
         except RecordError as error:
-            how = outline.command("run")
+            how = outline.command("run", spec)
             raise BadInput(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
     path = folder / f"{outline.name}.png"
     write_atomically(path, draw_tiles(rows))

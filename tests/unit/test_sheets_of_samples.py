@@ -45,7 +45,8 @@ def test_without_generators_one_line_says_what_makes_them(tmp_path):
     told = drawn(tmp_path)
     assert told.exit_code != 0
     assert "needs the hydramix generator of digits 5/class seed 0" in str(told.exception)
-    assert "`hydrabench run figure2 --preset demo --dataset digits` builds" in str(told.exception)
+    command = "hydrabench run figure2 --preset demo --dataset digits --method hydramix --samples-per-class 5"
+    assert f"which `{command}` builds" in str(told.exception)
 
 
 def test_a_method_without_a_generator_is_refused(tmp_path):
