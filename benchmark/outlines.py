@@ -5,6 +5,7 @@ and the selection alone, so it is kept between commands beside the user's caches
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter
 from benchmark.checkout import code_version
 from benchmark.selection import Selection, preset_names
 from datasets.base import tell_apart
-from datasets.paths import real_path
+from datasets.paths import METHODS_FOLDERS, real_path
 from results.cache import caches, recall_bytes, remember_bytes
 from results.escape import one_line
 from results.index import Records
@@ -66,6 +67,7 @@ def finished(outline: Outline, records: Records, stores: Stores) -> PlanSummary 
         left_out=outline.left_out,
         counts={"done": len(outline.keys), **open_, "unavailable": outline.unavailable},
         from_measured=sum(records.by_key[key].store != own for key in outline.keys),
+        missing=outline.missing,
     )
 
 
@@ -74,9 +76,11 @@ def load_outline(name: str, selection: Selection) -> Outline:
     place = _place(name, selection)
     with suppress(OSError, ValueError):
         if place and (body := recall_bytes(place, code_version())):
-            return _OUTLINE.validate_json(body)
+            outline = _OUTLINE.validate_json(body)
+            if not _depends_on_files(outline):
+                return outline
     outline = _lay_out(name, selection)
-    if place and not any(_has_images_of_its_own(cell.dataset) for cell in outline.cells):
+    if place and not _depends_on_files(outline):
         with suppress(OSError):
             remember_bytes(place, code_version(), _OUTLINE.dump_json(outline))
             _forget_the_oldest(place.parent)
@@ -131,6 +135,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         second_best=study.second_best,
         published=study.published,
         figure=study.figure,
+        samples=study.samples,
         rows=tuple(study.rows),
         columns=tuple(study.columns),
         preset=grid.preset,
@@ -141,6 +146,8 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         left_out=grid.left_out,
         remarks=tuple(dict.fromkeys(cell.method.remark for cell in grid.cells if cell.method.remark)),
         unavailable=sum(len(grid.seeds) for cell in grid.cells if not cell.available),
+        missing=grid.missing,
+        by_files=any(cell.method.by_files for cell in grid.cells),
         cells=(*cells, *(average_specs(cells, study.datasets) if study.average else ())),
         kind=study.measure,
         measured="; ".join(dict.fromkeys(run.protocol.conditions for run in grid.runs())) or "as published",
@@ -195,6 +202,12 @@ def _place(name: str, selection: Selection) -> Path | None:
         return None
     asked = hashlib.sha256(repr((name, selection)).encode()).hexdigest()
     return folder / f"outline-{asked[:24]}.json"
+
+
+def _depends_on_files(outline: Outline) -> bool:
+    """Whether it can change without code and selection changing."""
+    has_folders = outline.by_files and any(map(os.environ.get, METHODS_FOLDERS))
+    return has_folders or any(_has_images_of_its_own(cell.dataset) for cell in outline.cells)
 
 
 def _has_images_of_its_own(dataset: str) -> bool:

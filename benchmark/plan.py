@@ -25,7 +25,7 @@ class Plan:
 
     grid: Grid
     states: dict[str, list[Run]]
-    unavailable: int  # runs of methods that do not run yet
+    unavailable: int  # runs of methods that lack something on this machine
     from_measured: int  # of the done ones, how many the committed store holds
     records: Records
     costs: Costs
@@ -38,7 +38,7 @@ class Plan:
 
     def missing(self) -> tuple[str, ...]:
         """What keeps runs from being made here, and how to get it."""
-        return tuple(dict.fromkeys(run.missing for run in self.states["unavailable"]))
+        return (*self.grid.missing, *dict.fromkeys(run.missing for run in self.states["unavailable"]))
 
     def estimate(self, jobs: Iterable[Run | Build]) -> tuple[float, bool]:
         """Hours of one process for `jobs`, and whether some of that rests on no recorded wall time."""

@@ -40,4 +40,5 @@ def load_task(subset: Subset, indices: np.ndarray, device: torch.device, precisi
         # with one thread, runs stand side by side: a helper would only take a neighbour's core
         workers=min(_MOST_HELPERS, usable_cores() - 1) if threads > 1 else 0,
         class_names=tuple(dataset.class_names()),
+        image_names=tuple(dataset.describe(int(index)) for index in indices),
     )

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from datasets.registry import BadInput
 
+# the environment's names of folders that some methods need; what is in them enters keys, where they lie does not
+WEIGHTS_ROOT, DIFFUSEMIX_IMAGES = "WEIGHTS_ROOT", "DIFFUSEMIX_IMAGES"
+METHODS_FOLDERS = (WEIGHTS_ROOT, DIFFUSEMIX_IMAGES)
+
 
 def given_path(text: str | Path) -> Path:
     """A path that a person gave, `~` replaced by the home folder: shells leave it as it is in `--results=~/mine`.

@@ -33,11 +33,20 @@ class Method:
     label: ClassVar[str]
     source: ClassVar[str]
     version: ClassVar[int] = 1
-    available: ClassVar[bool] = True
+    by_files: ClassVar[bool] = False  # whether `missing` and `resolve` look at datasets.paths.METHODS_FOLDERS
     automatic: ClassVar[bool] = False  # may stand behind a '+' in a method's text
     remark: ClassVar[str] = ""  # a sentence that stands with its numbers, below every table and figure
 
     lookahead: ClassVar[int] = 0  # batches that may be begun before they are needed
+
+    @property
+    def missing(self) -> str:
+        """What no run of it can start without on this machine, and how to get it, in one line; "" where it can."""
+        return ""
+
+    @property
+    def available(self) -> bool:
+        return not self.missing
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
         """The method with every parameter that depends on the dataset or the preset's budgets filled in."""

@@ -74,7 +74,11 @@ class Composition(Forwarding):
         return f"{self.method.source}; {self.augmentation.source}"
 
     @property
-    def available(self) -> bool:  # type: ignore[override]
+    def missing(self) -> str:
+        return self.method.missing or self.augmentation.missing
+
+    @property
+    def available(self) -> bool:
         return self.method.available and self.augmentation.available
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:

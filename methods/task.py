@@ -17,7 +17,8 @@ class Task:
     """What a method may use to prepare itself: the training subset, never a test image.
 
     images: uint8 N×H×W×C and labels: N, both on `device`, N = samples_per_class × num_classes; seed: the run's;
-    precision: fp32, bf16 or fp16; workers: processes that may work ahead on the CPU, 0 for none.
+    precision: fp32, bf16 or fp16; workers: processes that may work ahead on the CPU, 0 for none; image_names: of the
+    images, as `Dataset.describe` has them.
     """
 
     images: Tensor
@@ -29,6 +30,7 @@ class Task:
     precision: str = "fp32"
     workers: int = 0
     class_names: tuple[str, ...] = ()
+    image_names: tuple[str, ...] = ()
 
     @cached_property
     def by_class(self) -> Tensor:

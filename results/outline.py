@@ -94,6 +94,20 @@ class ParameterAxis:
 
 
 @dataclass(frozen=True)
+class SampleSheet:
+    """A figure of what the generators of a study's methods compose, a row for each class and method.
+
+    classes: how many; compositions: of each; segments: whether the sources' segmentations are shown.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    classes: int
+    compositions: int
+    segments: bool = False
+
+
+@dataclass(frozen=True)
 class Outline:
     """A study after selection: all that tables, verdicts, figures and reports need to know of it."""
 
@@ -104,6 +118,7 @@ class Outline:
     second_best: bool  # whether the paper's table underlines it
     published: str | None  # a file of results/published
     figure: ParameterAxis | None
+    samples: SampleSheet | None
     rows: tuple[str, ...]  # axes
     columns: tuple[str, ...]
     preset: str  # as selected
@@ -113,7 +128,9 @@ class Outline:
     settings: tuple[str, ...]  # --set
     left_out: tuple[str, ...]  # combinations asked for that the study does not have
     remarks: tuple[str, ...]  # what methods say with their numbers
-    unavailable: int  # runs of methods that do not run yet
+    unavailable: int  # runs of methods that lack something on this machine
+    missing: tuple[str, ...]  # what that is, a line for each method
+    by_files: bool  # whether methods look at folders that the environment names
     cells: tuple[CellSpec, ...]  # averages last
     kind: str = "classify"  # of its runs' protocol
     measured: str = "after the last epoch"  # what a caption says of the numbers behind the metrics' titles

@@ -11,7 +11,7 @@ from submitit import DebugExecutor, Executor, LocalExecutor, SlurmExecutor
 from submitit.core.utils import FailedJobError
 
 from datasets.base import CHECKOUT, data_root
-from datasets.paths import real_path
+from datasets.paths import METHODS_FOLDERS, given_path, real_path
 from datasets.registry import BadInput
 from slurm.profiles import Profile
 from slurm.work import PARENT, Order, work, work_here
@@ -113,6 +113,7 @@ def _exports(profile: Profile) -> list[str]:
     values = {"PYTHONPATH": path, "DATA_ROOT": str(real_path(data_root()))}
     if bundle := os.environ.get("HYDRABENCH_BUNDLE"):
         values["HYDRABENCH_BUNDLE"] = bundle
+    values |= {name: str(real_path(given_path(at))) for name in METHODS_FOLDERS if (at := os.environ.get(name))}
     values |= profile.environment
     return [*profile.setup, *(f"export {name}={_quoted(name, value)}" for name, value in values.items())]
 

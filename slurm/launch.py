@@ -175,6 +175,8 @@ def announce(draft: Draft, note: Note) -> None:
     counts = plan.counts() | {"queued": queued}
     counts["missing"] -= queued
     note(f"{plan.grid.name}, preset {plan.grid.preset}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n))
+    for reason in plan.missing():
+        note(f"unavailable: {reason}")
     for combination in plan.grid.left_out:
         note(f"left out, not in the study: {combination}")
     for problem in (*plan.records.problems, *standing.problems):

@@ -18,4 +18,5 @@ def subset_of(name: str, samples_per_class: int, workers: int = 0, precision: st
     images, labels = dataset.train_images(indices), dataset.train_labels()[indices]
     device, names = torch.device("cpu"), tuple(dataset.class_names())
     values = (torch.from_numpy(images), torch.from_numpy(labels), dataset.num_classes, device, 0, samples_per_class)
-    return Task(*values, precision, workers, names)
+    described = tuple(dataset.describe(int(index)) for index in indices)
+    return Task(*values, precision, workers, names, described)

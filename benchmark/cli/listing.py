@@ -55,7 +55,7 @@ def _methods() -> list[dict[str, object]]:
     from methods.registry import registry as method_registry
 
     return [
-        _entry(name, cls.label, cls.source, cls.available, {field.name: field.default for field in fields(cls)})
+        _entry(name, cls.label, cls.source, cls().available, {field.name: field.default for field in fields(cls)})
         | {f"own protocol for {_FEW} images": cls().protocol(_FEW)}
         for name, cls in method_registry.entries().items()
     ]

@@ -144,13 +144,19 @@ def verdict(
 def figure(study: str, output: Path | None, selection: Selection, stores: Stores) -> None:
     """Draw STUDY from records: <study>.pdf and <study>.png.
 
-    The papers' numbers are drawn over ours.
+    The papers' numbers are drawn over ours. A figure of composed images is drawn from its generators, as a .png alone.
     """
     from benchmark.outlines import load_outline
     from results.figures import FIGURES, write_figure
 
+    outline = load_outline(study, selection)
+    if outline.samples:
+        from benchmark.cli.sheets import write_sheet
+
+        note_written([write_sheet(outline, selection, stores.own, output or FIGURES)])
+        return
     records = stores.records()
-    paths = write_figure(load_outline(study, selection), records, output or FIGURES)
+    paths = write_figure(outline, records, output or FIGURES)
     note_left_out(records.problems)
     note_written(paths)
 

@@ -1,7 +1,7 @@
 """Pictures of what a generator composes, in the style of HydraMix figure 2."""
 
 import colorsys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,41 +19,60 @@ from methods.task import Task
 if TYPE_CHECKING:
     from methods.mixing.recipe import GeneratorRecipe
 
-_ROWS = 6
-_COMPOSITIONS = 3  # per class
 _FRAME = 3  # pixels
 
 
-def compositions(recipe: "GeneratorRecipe", generator: Generator, task: Task) -> list[list[Tile]]:
+class Layout(NamedTuple):
+    """classes: how many have a row; compositions: of each; segments, masks: whether they are shown; caption: below
+    what is composed."""
+
+    classes: int = 6
+    compositions: int = 3
+    segments: bool = True
+    masks: bool = True
+    caption: str = "mixed"
+
+
+PLAIN = Layout()
+
+
+def compositions(
+    recipe: "GeneratorRecipe", generator: Generator, task: Task, layout: Layout = PLAIN
+) -> list[list[Tile]]:
     """A row per class: source images in frames of their colours, their segmentations, masks and their compositions.
 
     The images are not augmented and have the generator's size; the same seed gives the same rows.
     """
     rng = task.stream("generator picture")
-    classes = torch.randperm(task.num_classes, generator=rng)[:_ROWS].sort().values
-    return [_row(recipe, generator, task, int(label), rng) for label in classes]
+    classes = torch.randperm(task.num_classes, generator=rng)[: layout.classes].sort().values
+    return [_row(recipe, generator, task, int(label), rng, layout) for label in classes]
 
 
-def _row(recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int, rng: torch.Generator) -> list[Tile]:
+def _row(
+    recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int, rng: torch.Generator, layout: Layout
+) -> list[Tile]:
+    count = layout.compositions
     originals = task.images[_pick(task, label, recipe.mask.sources, rng)]
     images = resize(originals, recipe.size)
     maps = _segment(recipe.segments, originals, images) if recipe.segments else None
     segmented = list(recipe.mask.segmented)
-    repeated = None if maps is None else maps[None, segmented].expand(_COMPOSITIONS, -1, -1, -1)
-    masks = recipe.mask.draw(_COMPOSITIONS, recipe.size // 4, repeated, rng)
+    repeated = None if maps is None else maps[None, segmented].expand(count, -1, -1, -1)
+    masks = recipe.mask.draw(count, recipe.size // 4, repeated, rng)
     with torch.no_grad(), task.autocast():
-        mixed = mix_images(generator, normalise(to_unit(images))[:, None].expand(-1, _COMPOSITIONS, -1, -1, -1), masks)
+        mixed = mix_images(generator, normalise(to_unit(images))[:, None].expand(-1, count, -1, -1, -1), masks)
     colours = palette(len(images))
     name = task.class_names[label] if task.class_names else f"class {label}"
     sources = [
         Tile(frame(image, colour), f"{name} {number}")
         for number, (image, colour) in enumerate(zip(images.cpu().numpy(), colours, strict=True), start=1)
     ]
-    segments = [] if maps is None else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
+    segments = (
+        [] if maps is None or not layout.segments else [Tile(_paint(maps[i]), f"segments {i + 1}") for i in segmented]
+    )
     winners = colours[nearest(masks, recipe.size).cpu().numpy()]
     pairs = zip(winners, to_bytes(mixed).cpu().numpy(), strict=True)
-    composed = [tile for mask, image in pairs for tile in (Tile(mask, "mask"), Tile(image, "mixed"))]
-    return [*sources, *segments, *composed]
+    composed = [(Tile(mask, "mask"), Tile(image, layout.caption)) for mask, image in pairs]
+    return [*sources, *segments, *(tile for pair in composed for tile in pair[not layout.masks :])]
 
 
 def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:

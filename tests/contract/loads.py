@@ -19,6 +19,7 @@ RUNS = {
     "baseline": Load(0, 3, 89),
     "glico": Load(0, 6, 132),
     "supermix": Load(0, 6, 101),
+    "diffusemix": Load(0, 7, 97),
     "scattering": Load(0, 3, 337),
     "autoaugment": Load(1, 4, 89),
     "trivialaugment": Load(1, 4, 89),
@@ -35,6 +36,7 @@ RUNS = {
     "segmix": Load(1, 7, 103),
     "glico+autoaugment": Load(1, 7, 132),
     "supermix+autoaugment": Load(2, 8, 101),
+    "diffusemix+autoaugment": Load(2, 9, 97),
     "scattering+autoaugment": Load(1, 4, 337),
     "chimeramix-grid+autoaugment": Load(2, 9, 143),
     "chimeramix-seg+autoaugment": Load(3, 9, 144),
@@ -51,6 +53,7 @@ RUNS = {
 # by the method that has it trained, then by the kind of training
 WHAT_IS_TRAINED_FIRST = {
     "glico": {"Fitting": Load(0, 2, 197)},
+    "diffusemix": {"DiffusedSetBuilding": Load(0, 0, 0)},
     "supermix": {"Teaching": Load(0, 3, 89), "MixedSetBuilding": Load(3, 5, 142)},
     "chimeramix-grid": {"GeneratorTraining": Load(0, 4, 275)},
     "chimeramix-seg": {"GeneratorTraining": Load(1, 4, 276)},

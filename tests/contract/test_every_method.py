@@ -15,7 +15,7 @@ from methods.registry import parse_method, registry
 from methods.task import Batch, Task
 from results.records import read_record
 
-AVAILABLE = [name for name, cls in registry.entries().items() if cls.available]
+AVAILABLE = [name for name, cls in registry.entries().items() if cls().available or cls.by_files]
 AUTOMATIC = [name for name, cls in registry.entries().items() if cls.automatic]
 COMPOSED = [f"{name}+{auto}" for name in AVAILABLE for auto in AUTOMATIC if name not in AUTOMATIC]
 

@@ -26,7 +26,7 @@ from methods.registry import registry
 from methods.scattering import transform
 from results.records import Record, read_record
 
-PLAIN = [name for name, cls in registry.entries().items() if cls.available]
+PLAIN = [name for name, cls in registry.entries().items() if cls().available or cls.by_files]
 COMPOSED = [f"{name}+autoaugment" for name in PLAIN if not registry.get(name).automatic and name != "baseline"]
 STOPS = 2  # of each training, after a step each
 TEST_IMAGES = 50

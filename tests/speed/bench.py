@@ -171,7 +171,7 @@ def bench_methods(device: torch.device) -> None:
     from methods.registry import registry
 
     for name, cls in registry.entries().items():
-        if cls.available:
+        if cls().available:
             training = paper_training(real_dataset(), name, device)
             training.advance()
             steps = _MIXED_STEPS if name in PUBLISHED_METHODS else 8
