@@ -41,20 +41,14 @@ class Imagenet(Dataset):
 
     num_classes = 1000
     image_size = _SIZE
-    folder: ClassVar[str] = "imagenet"
     counts: ClassVar[dict[str, int]] = {"train": 1_281_167, "val": 50_000}
 
     @property
-    def synsets(self) -> dict[str, str]:
-        """The names of the classes by wnid, in the order of their labels."""
-        return synsets()
-
-    @property
     def path(self) -> Path:
-        return data_root() / self.folder
+        return data_root() / self.name
 
     def class_names(self) -> list[str]:
-        return list(self.synsets.values())
+        return list(synsets().values())
 
     def train_labels(self) -> np.ndarray:
         return self._train.labels
@@ -93,15 +87,15 @@ class Imagenet(Dataset):
     @cached_property
     def _test(self) -> Images:
         val = self.path / "val"
-        if any((val / wnid).is_dir() for wnid in self.synsets):
+        if any((val / wnid).is_dir() for wnid in synsets()):
             files = self._in_classes("val")
             return self._images(files, map(_wnid, files))
         files = [f"val/{name}" for name in self._listed(val)]
         self._require_count("val", files)
-        return self._images(files, validation_classes(self.path, [Path(name).stem for name in files], self.synsets))
+        return self._images(files, validation_classes(self.path, [Path(name).stem for name in files], synsets()))
 
     def _images(self, files: list[str], wnids: Iterable[str]) -> Images:
-        path, labels = self.path, {wnid: label for label, wnid in enumerate(self.synsets)}
+        path, labels = self.path, {wnid: label for label, wnid in enumerate(synsets())}
         images = OnDemand(len(files), _SIZE, lambda position: _decode(path / files[position]))
         return Images(images, np.array([labels[wnid] for wnid in wnids], dtype=np.int64))
 
@@ -109,9 +103,9 @@ class Imagenet(Dataset):
         """The images of a split's class folders; raises DataMissing or DataCorrupt unless all are there."""
         folder = self.path / split
         there = {entry.name for entry in self._entries(folder)}
-        if absent := [wnid for wnid in self.synsets if wnid not in there]:
+        if absent := [wnid for wnid in synsets() if wnid not in there]:
             raise DataMissing(f"{self.name}: {folder} lacks the folders {few(absent)}; {self.how_to_get()}")
-        files = [f"{split}/{wnid}/{name}" for wnid in self.synsets for name in self._listed(folder / wnid)]
+        files = [f"{split}/{wnid}/{name}" for wnid in synsets() for name in self._listed(folder / wnid)]
         self._require_count(split, files)
         return files
 
@@ -137,7 +131,7 @@ def _wnid(file: str) -> str:
 
 
 def _decode(file: Path) -> np.ndarray:
-    """An image as ImageNet's classes have it: 224×224×3 of uint8; raises DataCorrupt with the file's name."""
+    """An image as it is used, 224×224×3 of uint8; raises DataCorrupt with the file's name."""
     return np.asarray(cut_centre(open_rgb(read_regular(file), file, any_cmyk=True).rgb))
 
 

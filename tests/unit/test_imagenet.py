@@ -128,7 +128,7 @@ def test_a_subset_of_real_photos_decodes_itself_alone(imagenette, decoded):
     indices = find_subset(imagenette, 2, 0)
     images = imagenette.train_images(indices)
     assert [file.parent.name for file in decoded] == [
-        list(imagenette.synsets)[label] for label in imagenette.train_labels()[indices]
+        list(imagenet.synsets())[label] for label in imagenette.train_labels()[indices]
     ]
     usual = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])
     theirs = np.stack([np.asarray(usual(Image.open(file).convert("RGB"))) for file in decoded])
