@@ -1,7 +1,7 @@
 """What a dataset is: official training labels, training images by index, a test set."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, NamedTuple, TypeVar
@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from datasets.checks import require_images, require_labels
+from datasets.on_demand import OnDemand
 from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, Registry, unknown
 
@@ -28,17 +29,24 @@ class DataChanged(BadInput):
 
 
 class Images(NamedTuple):
-    """uint8 images N×H×W×C with N integer labels."""
+    """uint8 images N×H×W×C with N integer labels; images that are not all in memory are decoded on demand."""
 
-    images: np.ndarray
+    images: np.ndarray | OnDemand
     labels: np.ndarray
+
+    def parts(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Images and labels, `count` at a time, in memory of their own: a run looks at a test set in this way."""
+        for start in range(0, len(self.labels), count):
+            part = slice(start, start + count)
+            yield np.array(self.images[part]), np.array(self.labels[part])
 
 
 class Dataset:
     """A named source of images: uint8, N×H×W×3, with integer labels in the official order.
 
     `stands_for` names the dataset whose place this one may take in a study's grid; hyperparameters and
-    augmentation policies follow it. Raise `version` when the same name gives other images or labels.
+    augmentation policies follow it, and one with other classes or another size says so in its label. Raise
+    `version` when the same name gives other images or labels.
     """
 
     name: ClassVar[str]
@@ -123,7 +131,7 @@ class Dataset:
         present = self.present()
         self._require("the training set", self.train_images(present), self.train_labels(), len(present))
 
-    def _require(self, name: str, images: np.ndarray, labels: np.ndarray, count: int | None = None) -> None:
+    def _require(self, name: str, images: np.ndarray | OnDemand, labels: np.ndarray, count: int | None = None) -> None:
         """Raises DataCorrupt unless these are labels of this dataset and images, as many as labels or `count`."""
         try:
             require_labels(f"{name}'s labels", labels, self.num_classes)

@@ -94,7 +94,8 @@ def export(
         index = np.unique(np.concatenate([find_subset(dataset, size, seed) for size in sizes for seed in seeds]))
         arrays = {"train_labels": dataset.train_labels(), "train_index": index, "train": dataset.train_images(index)}
         if test:
-            arrays["test"], arrays["test_labels"] = dataset.test()
+            images, labels = dataset.test()
+            arrays |= {"test": np.asarray(images), "test_labels": labels}  # refused where they are decoded on demand
         content |= {f"{number}/{name}": np.asarray(array) for name, array in arrays.items()}
     text = json.dumps({"format": FORMAT, "datasets": metas})
     content["meta"] = np.frombuffer(text.encode(), dtype=np.uint8)

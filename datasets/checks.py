@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from datasets.on_demand import OnDemand
+
 
 def require_integers(name: str, array: np.ndarray) -> None:
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -15,7 +17,7 @@ def require_labels(name: str, labels: np.ndarray, num_classes: int) -> None:
         raise ValueError(f"{name} is no list of labels below {num_classes}")
 
 
-def require_images(name: str, images: np.ndarray, count: int, size: int) -> None:
+def require_images(name: str, images: np.ndarray | OnDemand, count: int, size: int) -> None:
     """count×size×size×3 of uint8."""
     expected = (count, size, size, 3)
     if images.shape != expected or images.dtype != np.uint8:

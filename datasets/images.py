@@ -24,19 +24,20 @@ class Picture(NamedTuple):
     uncovers: bool
 
 
-def open_rgb(content: bytes, file: Path) -> Picture:
+def open_rgb(content: bytes, file: Path, any_cmyk: bool = False) -> Picture:
     """The image that `content`, the bytes of `file`, holds; of several frames the first.
 
     Grey of 9 to 16 bits is scaled to 8: the high bits stay. Transparency is left off: the colours that were stored
     under it stand. Raises DataCorrupt, with the file's name, for what is no image, has more than 179 million
     pixels, or cannot be brought to RGB without a guess: 32-bit and floating-point pixels, CMYK with a profile.
+    any_cmyk: such CMYK is taken as if it had none, which is how ImageNet is read everywhere.
     """
     from PIL import Image
 
     try:
         # warnings tell of odd metadata: nothing that a person could act on
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-            return Picture(_to_rgb(image), _hides_colours(image))
+            return Picture(_to_rgb(image, any_cmyk), _hides_colours(image))
     except Image.DecompressionBombError as error:
         raise DataCorrupt(f"{file} is too large an image to be read ({error}): make it smaller") from error
     except _Unscalable as error:
@@ -56,12 +57,12 @@ class _Unscalable(ValueError):
     """Pixels whose black and white nobody knows, or whose colours need a profile; the message says which."""
 
 
-def _to_rgb(image: "PilImage") -> "PilImage":
+def _to_rgb(image: "PilImage", any_cmyk: bool) -> "PilImage":
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I" in Pillow before 11.3
         return _from_16_bits(image)
     if image.mode in ("I", "F"):
         raise _Unscalable("32-bit pixels" if image.mode == "I" else "floating-point pixels")
-    if image.mode == "CMYK" and image.info.get("icc_profile"):
+    if image.mode == "CMYK" and image.info.get("icc_profile") and not any_cmyk:
         raise _Unscalable("CMYK colours with a profile of their own")
     return image.convert("RGB")
 

@@ -33,10 +33,10 @@ def read_tree(path: Path) -> Tree:
     """Lists `path`; raises DataMissing where it is no such tree, DataCorrupt for a test class that train lacks."""
     train = path / "train"
     if not train.is_dir():
-        there = few([entry.name for entry in _entries(path)]) if path.is_dir() else ""
+        there = few([entry.name for entry in entries(path)]) if path.is_dir() else ""
         there = f"; it holds {there}" if there else ""
         raise DataMissing(f"folder:{path} needs {path}/train/<class>/*.png and {path}/test/<class>/*.png{there}")
-    classes = [entry.name for entry in _entries(train) if _is_folder(entry)]
+    classes = [entry.name for entry in entries(train) if _is_folder(entry)]
     if not classes:
         raise DataMissing(f"{train} has no class folders with images in them")
     found = {split: _list(path / split) for split in SPLITS}
@@ -65,7 +65,7 @@ def _list(split: Path) -> list[os.DirEntry]:
     """What is in a split's class folders; nothing where there is no such split."""
     if not os.path.lexists(split):
         return []
-    return [file for entry in _entries(split) if _is_folder(entry) for file in _entries(Path(entry.path))]
+    return [file for entry in entries(split) if _is_folder(entry) for file in entries(Path(entry.path))]
 
 
 def _is_image(entry: os.DirEntry) -> bool:
@@ -92,7 +92,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
         raise DataMissing(f"{entry.path} cannot be followed ({error.strerror})") from error
 
 
-def _entries(folder: Path) -> list[os.DirEntry]:
+def entries(folder: Path) -> list[os.DirEntry]:
     """What is in a folder and not hidden, by name; raises DataMissing where it may not be looked into."""
     try:
         with os.scandir(folder) as found:

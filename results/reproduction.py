@@ -12,7 +12,7 @@ from results.escape import escape_markdown
 from results.index import Records
 from results.metrics import METRICS
 from results.outline import Outline
-from results.verdict import ALPHA, FEW, TableVerdict, judge_study, verdict_table
+from results.verdict import ALPHA, FEW, STATES, TableVerdict, judge_study, verdict_table
 
 DEVIATIONS = CHECKOUT / "results" / "deviations.md"
 
@@ -86,7 +86,7 @@ def coverage(studies: Iterable[Sequence[Outline]], records: Records) -> Coverage
         equivalent=count("equivalent"),
         compatible=count("compatible"),
         off=count("off"),
-        stand_ins=count("stand-in equivalent", "stand-in compatible", "stand-in off"),
+        stand_ins=count(*(state for state in STATES if state.startswith("stand-in "))),
         elsewhere=count("other preset"),
     )
 

@@ -26,6 +26,7 @@ STATES = (
     "stand-in equivalent",
     "stand-in compatible",
     "stand-in off",
+    "stand-in no std published",
     "other preset",
     "not run",
     "nothing published",
@@ -159,10 +160,15 @@ def _state(line: dict, cell: CellSpec, scope: Scope, p: float, p_equal: float) -
         return "other preset"
     if line["n"] < scope.seeds:
         return "incomplete"
+    state = _against(p, p_equal)
+    return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
+
+
+def _against(p: float, p_equal: float) -> str:
+    """The word for a whole cell at the papers' setting, given the two tests."""
     if math.isnan(p):
         return "no std published"
-    state = "equivalent" if p_equal < ALPHA else "compatible" if p >= ALPHA else "off"
-    return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
+    return "equivalent" if p_equal < ALPHA else "compatible" if p >= ALPHA else "off"
 
 
 def welch(

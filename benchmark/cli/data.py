@@ -8,6 +8,8 @@ from benchmark.cli.notes import note
 from benchmark.cli.options import FORMATS, Integers, Names, output_option
 from datasets.registry import BadInput
 
+_AT_ONCE = 250  # images that `verify` has in memory where they are decoded on demand
+
 
 @click.command("list")
 @click.argument("what", type=click.Choice(["methods", "datasets", "studies", "presets"]))
@@ -61,7 +63,8 @@ def verify(dataset: tuple[str, ...]) -> None:
 
     for name in dataset:
         get_dataset(name).check()
-        note(f"{name}: {len(get_dataset(name).test().labels)} test images, all readable")
+        read = sum(len(labels) for _, labels in get_dataset(name).test().parts(_AT_ONCE))
+        note(f"{name}: {read} test images, all readable")
         for remark in get_dataset(name).remarks():
             note(f"{name}: {remark}")
 

@@ -21,9 +21,8 @@ def evaluate(network: nn.Module, test: Images, precision: str, device: torch.dev
     correct = np.zeros(2)
     loss = 0.0
     predicted, probabilities = [], []
-    for start in range(0, len(test.labels), _BATCH):
-        images = torch.from_numpy(np.array(test.images[start : start + _BATCH])).to(device)
-        labels = torch.from_numpy(np.array(test.labels[start : start + _BATCH])).to(device)
+    for part in test.parts(_BATCH):
+        images, labels = (torch.from_numpy(array).to(device) for array in part)
         with autocast(precision, device):
             logits = network(normalise(to_unit(images)))
         logits = logits.float()

@@ -5,20 +5,27 @@ import pytest
 from PIL import Image
 
 from benchmark.execute import execute
-from datasets.base import DataMissing, get_dataset, registry
+from datasets.base import DataMissing, _make_dataset, get_dataset, registry
 from datasets.subset import find_subset
+from imagenets import draw_imagenet
 from results.records import read_record
 
 
 @pytest.fixture(params=sorted(registry.entries()))
-def dataset(request, tmp_path):
-    """Each dataset in turn; a generated one for folder:PATH. Skipped where its images are not on this machine."""
+def dataset(request, tmp_path, monkeypatch):
+    """Each dataset in turn; generated ones for folder:PATH and ImageNet. Skipped where its images are not here."""
+    if request.param == "imagenet":
+        monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+        _make_dataset.cache_clear()
+        yield draw_imagenet(tmp_path, monkeypatch)
+        _make_dataset.cache_clear()
+        return
     found = get_dataset(f"folder:{make_folder(tmp_path)}" if request.param == "folder" else request.param)
     try:
         found.check()
     except DataMissing as error:
         pytest.skip(str(error))
-    return found
+    yield found
 
 
 def make_folder(path):
@@ -54,8 +61,9 @@ def test_two_steps(dataset, store, make_run):
     assert read_record(store / run.path / "record.json").metrics.test_images == len(dataset.test().labels)
 
 
-def test_every_stand_in_stands_for_a_dataset_of_the_same_shape():
+def test_every_stand_in_has_the_shape_of_what_it_stands_for_or_says_its_own():
     for cls in registry.entries().values():
         if cls.stands_for:
             ours, theirs = get_dataset(cls.name), get_dataset(cls.stands_for)
-            assert (ours.num_classes, ours.image_size) == (theirs.num_classes, theirs.image_size)
+            same = (ours.num_classes, ours.image_size) == (theirs.num_classes, theirs.image_size)
+            assert same or cls.label.endswith(f"({ours.num_classes} classes, {ours.image_size} px)")

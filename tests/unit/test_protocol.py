@@ -37,7 +37,7 @@ def test_paper_preset_is_fidelity_section_1(dataset, per_epoch, expected):
 
 
 @pytest.mark.parametrize("preset", preset_names())
-@pytest.mark.parametrize("dataset", ["cifair10", "cifair100", "stl10", "digits"])
+@pytest.mark.parametrize("dataset", ["cifair10", "cifair100", "stl10", "digits", "imagenet", "tiny-imagenet32"])
 def test_every_preset_fits_every_dataset(preset, dataset):
     assert resolve_protocol(preset, get_dataset(dataset), {}).epochs >= 1
 

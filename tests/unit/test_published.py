@@ -43,7 +43,7 @@ METHODS = {
     "GridMix": "gridmix",
     "SegMix": "segmix",
     "NMix": "nmix",
-    "ChimeraMix": "chimeramix",
+    "ChimeraMix": "chimeramix-seg",  # the tables say no more, and whose masks are segments is ours to choose
     "ChimeraMix+Grid": "chimeramix-grid",
     "ChimeraMix+Seg": "chimeramix-seg",
     "HydraMix": "hydramix",

@@ -17,6 +17,7 @@ from results.stores import Stores
 CELLS = {
     "table1": 198,
     "table2": 165,
+    "table3": 4,
     "table5": 5,
     "table6": 108,
     "table7": 72,

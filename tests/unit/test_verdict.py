@@ -68,6 +68,9 @@ def test_a_mean_published_without_std_gets_the_difference_alone(judge, monkeypat
     cells = load_published("hydramix-table1.csv")
     place = ("cifair10", "baseline", 5, "top1")
     monkeypatch.setattr("results.verdict.load_published", lambda name: {**cells, place: PublishedCell("31.37", "")})
+    stand_in = judge({("baseline", 5): 32.0}, datasets=("cifar10-dedup",))
+    assert stand_in["baseline", 5].state == "stand-in no std published"
+    assert stand_in["all"].summary() == "0 of 1 cells run at paper preset: 1 stand-in no std published"
     found = judge({("baseline", 5): 32.0})
     cell = found["baseline", 5]
     assert (cell.state, cell.z, cell.p, cell.p_equal) == ("no std published", None, None, None)
