@@ -118,4 +118,6 @@ def parse_value(text: str) -> object:
 
 
 def _show(value: object) -> str:
+    if isinstance(value, Method):
+        return format_method(value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -19,6 +19,7 @@ from datasets.base import get_dataset
 from datasets.bundle import export
 from methods.base import Method
 from methods.compose import Composition
+from methods.dino import Dino
 from methods.glico import Glico
 from methods.mixing.family import Generated
 from methods.supermix import SuperMix
@@ -38,6 +39,8 @@ def shorten(method: Method) -> Method:
         return replace(method, hidden=8, **short)
     if isinstance(method, Generated):
         return replace(method, width=4, generator_size=32, **short)
+    if isinstance(method, Dino):
+        return replace(method, depth=18, outputs=16, local_views=1, **short)
     if isinstance(method, SuperMix):
         return replace(method, batch_size=5, per_image=1)
     return method
@@ -100,6 +103,8 @@ def make_run() -> Callable[..., Run]:
     ) -> Run:
         selection = Selection("demo", (dataset,), (method,), (size,), (seed,), TINY)
         (run,) = load_grid("demo", selection).runs()
+        if "torchvision" in str(run.method.protocol(1).get("network")):  # which cannot be any other
+            protocol = {"network": run.method.protocol(1)["network"], **protocol}
         return replace(run, protocol=run.protocol.model_copy(update=protocol), method=shorten(run.method))
 
     return make

@@ -27,6 +27,7 @@ RUNS = {
     "chimeramix-seg": Load(1, 7, 144),
     "cosine": Load(0, 3, 104),
     "cutout": Load(0, 4, 90),
+    "dino": Load(0, 3, 94),
     "gridmix": Load(0, 7, 102),
     "hydramix": Load(0, 7, 167),
     "mixup": Load(0, 4, 95),
@@ -42,6 +43,7 @@ RUNS = {
     "chimeramix-seg+autoaugment": Load(3, 9, 144),
     "cosine+autoaugment": Load(1, 4, 104),
     "cutout+autoaugment": Load(1, 5, 90),
+    "dino+autoaugment": Load(1, 4, 94),
     "gridmix+autoaugment": Load(2, 9, 102),
     "hydramix+autoaugment": Load(2, 9, 167),
     "mixup+autoaugment": Load(1, 5, 95),
@@ -58,4 +60,5 @@ WHAT_IS_TRAINED_FIRST = {
     "chimeramix-grid": {"GeneratorTraining": Load(0, 4, 275)},
     "chimeramix-seg": {"GeneratorTraining": Load(1, 4, 276)},
     "hydramix": {"GeneratorTraining": Load(0, 4, 323)},
+    "dino": {"DinoTraining": Load(0, 5, 899)},
 }

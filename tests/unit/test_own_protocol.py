@@ -89,6 +89,7 @@ def test_small_presets_shorten_and_narrow_it(preset, width):
 def test_list_shows_it():
     shown = {entry["name"]: entry["own protocol for 50 images"] for entry in listing("methods")}
     assert shown.pop("scattering") == PAPER
+    assert shown.pop("dino")["network"] == "torchvision/resnet50"
     assert not any(shown.values())
     assert json.dumps(listing("methods"))
 

@@ -49,8 +49,8 @@ METHODS = {
     "HydraMix": "hydramix",
     "DiffuseMix": "diffusemix",
     "DINO": "dino",
-    "DINO+ChimeraMix": "dino+chimeramix",
-    "DINO+HydraMix": "dino+hydramix",
+    "DINO+ChimeraMix": "dino(mixing=chimeramix-seg)",
+    "DINO+HydraMix": "dino(mixing=hydramix)",
     # HydraMix Table 7 names a row by its number of mixed images; four is the default.
     "2": "hydramix(images=2)",
     "3": "hydramix(images=3)",
