@@ -131,6 +131,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         second_best=study.second_best,
         published=study.published,
         figure=study.figure,
+        drawing=study.drawing,
         rows=tuple(study.rows),
         columns=tuple(study.columns),
         preset=grid.preset,
