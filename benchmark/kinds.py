@@ -1,14 +1,24 @@
 """Kinds of protocol: what a run does with its subset. `classify` trains a classifier (benchmark/protocol.py); the
 others measure something else, each by a module of benchmark/measures of the kind's name."""
 
-from typing import ClassVar, Literal
+from importlib.util import find_spec
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import Field
 
 from benchmark.config import Config
-from benchmark.protocol import Protocol, layered, load_preset, make_protocol
+from benchmark.protocol import Positive, Protocol, layered, load_preset, make_protocol
+from benchmark.weights import CLIP, get_weights
+from benchmark.wordnet import EDITION, wordnet_missing
 from datasets.base import Dataset
 from datasets.registry import unknown
 from methods.identity import hashed_fields
+from methods.registry import parse_method
 from results.records import CLASSIFY
+
+M = TypeVar("M", bound="Measure")
+
+_CLIP_FLOPS = 3.5e10  # of an image through ViT-B/16 at 224 pixels
 
 
 class Measure(Config):
@@ -58,10 +68,107 @@ class Measure(Config):
 _KINDS: dict[str, type[Measure]] = {}
 
 
-def register_kind(cls: type[Measure]) -> type[Measure]:
+def register_kind(cls: type[M]) -> type[M]:
     """Adds a kind under its name."""
     _KINDS[cls.kind] = cls
     return cls
+
+
+class SetMeasure(Measure):
+    """Of a set of images that a method makes of the subset, seen by a network whose weights it names.
+
+    per_class: images of each class. batch_size: of one class, that a method mixes at a time; padding: of their crops;
+    both as while a classifier is trained. precision: of the network too, so fp32 unless told.
+    """
+
+    weights: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()  # of the extra `analyses`, by the names that they are imported by
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
+    per_class: Positive
+    batch_size: Positive
+    padding: Annotated[int, Field(ge=0)]
+
+    @property
+    def identity(self) -> dict[str, object]:
+        return super().identity | {"weights": get_weights(self.weights).identity}
+
+    @property
+    def missing(self) -> str:
+        weights = get_weights(self.weights)
+        absent = [name for name in self.packages if find_spec(name) is None]
+        lacking = f"no package {', '.join(absent)} here: pip install -e '.[analyses]'" if absent else ""
+        return "; ".join(filter(None, ("" if weights.available() else weights.missing(), lacking)))
+
+    @property
+    def conditions(self) -> str:
+        return f"of {self.per_class:,} images per class"
+
+    def images(self, samples_per_class: int, num_classes: int) -> int:
+        return num_classes * self.per_class
+
+    def steps(self, samples_per_class: int, num_classes: int) -> int:
+        return num_classes * -(-self.per_class // self.batch_size)
+
+
+@register_kind
+class SynsetEntropy(SetMeasure):
+    """CLIP Synset Entropy: over how many kinds of its class a set spreads (HydraMix, section 4.5).
+
+    tau: the temperature of the softmax over a class's synsets.
+    """
+
+    kind: ClassVar[str] = "cse"
+    metrics: ClassVar[tuple[str, ...]] = ("cse",)
+    weights: ClassVar[str] = CLIP
+    packages: ClassVar[tuple[str, ...]] = ("open_clip",)
+
+    tau: Annotated[float, Field(gt=0)] = 1 / 100
+
+    @property
+    def identity(self) -> dict[str, object]:
+        return super().identity | {"wordnet": EDITION}
+
+    @property
+    def missing(self) -> str:
+        return "; ".join(filter(None, (super().missing, wordnet_missing())))
+
+    def flops(self) -> float:
+        return _CLIP_FLOPS
+
+
+@register_kind
+class Embedding(SetMeasure):
+    """CLIP's features of one class in the plane, by PaCMAP: originals, the method's images and another's beside them
+    (HydraMix, Figure 9).
+
+    class_name: the class; beside: a method that trains nothing first.
+    """
+
+    kind: ClassVar[str] = "embedding"
+    metrics: ClassVar[tuple[str, ...]] = ("nearest",)
+    weights: ClassVar[str] = CLIP
+    packages: ClassVar[tuple[str, ...]] = ("open_clip", "pacmap")
+
+    class_name: str = "airplane"
+    beside: str = "mixup"
+
+    @property
+    def identity(self) -> dict[str, object]:
+        return super().identity | {"beside": parse_method(self.beside).identity}
+
+    @property
+    def conditions(self) -> str:
+        return f"of {self.per_class:,} images of class {self.class_name}"
+
+    def images(self, samples_per_class: int, num_classes: int) -> int:
+        return samples_per_class + 2 * self.per_class
+
+    def steps(self, samples_per_class: int, num_classes: int) -> int:
+        return -(-samples_per_class // self.batch_size) + 2 * -(-self.per_class // self.batch_size)
+
+    def flops(self) -> float:
+        return _CLIP_FLOPS
 
 
 def kinds() -> list[str]:
@@ -86,5 +193,6 @@ def metrics_of(kind: str) -> tuple[str, ...]:
 
 def measure_protocol(kind: str, preset: str, dataset: Dataset, changes: dict[str, object]) -> Measure:
     """The protocol of a measure: what the preset spends on it, by size of images and dataset, and over it `changes`."""
-    values = layered(load_preset(preset).measures.get(kind, {}), dataset) | changes
+    own = {"padding": dataset.image_size // 8} if "padding" in _KINDS[kind].model_fields else {}
+    values = own | layered(load_preset(preset).measures.get(kind, {}), dataset) | changes
     return make_protocol(values, f"preset {preset}", _KINDS[kind])

@@ -136,6 +136,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         published=study.published,
         figure=study.figure,
         samples=study.samples,
+        drawing=study.drawing,
         rows=tuple(study.rows),
         columns=tuple(study.columns),
         preset=grid.preset,

@@ -19,7 +19,7 @@ from datasets.registry import BadInput, canonical, unknown
 from methods.base import Method
 from methods.registry import format_method, parse_method
 from results.files import LARGEST_INTEGER
-from results.outline import ParameterAxis, SampleSheet
+from results.outline import Drawing, ParameterAxis, SampleSheet
 from results.records import CLASSIFY
 
 Axis = Literal["dataset", "method", "samples_per_class", "metric"]
@@ -48,6 +48,7 @@ class Study(Config):
     published: str | None = None  # a file of results/published
     figure: ParameterAxis | None = None  # where the figure is over a parameter of the methods
     samples: SampleSheet | None = None  # where the figure shows images of the first seed's generators
+    drawing: Drawing | None = None  # where the figure is of what lies beside a record
     note: str = ""  # what of it is not the paper's, or is missing; shown by `plan` and in every caption
     second_best: bool = False  # whether the paper's table underlines the second best
 

@@ -69,6 +69,10 @@ class Weights:
         """Whether a file of which the checksum is known is there; `read` tells whether it is the right one."""
         return self._find() is not None
 
+    def checksum(self) -> str:
+        """The sha256 of the file that `read` gives; raises DataMissing where there is none."""
+        return self._found()[1]
+
     def missing(self) -> str:
         """The line for people who have no file."""
         return f"weights '{self.name}' are not in {weights_root()} ($WEIGHTS_ROOT): {self.how_to_get}"
@@ -78,14 +82,17 @@ class Weights:
 
         Raises DataMissing where there is none, DataCorrupt where its checksum is another one.
         """
-        if (found := self._find()) is None:
-            raise DataMissing(self.missing())
-        path, checksum = found
+        path, checksum = self._found()
         with open_regular(path) as opened:
             content = opened.readall()
         if (digest := hashlib.sha256(content).hexdigest()) != checksum:
             raise DataCorrupt(f"{path} has sha256 {digest}, not {checksum}: remove it, then {self.how_to_get}")
         return content
+
+    def _found(self) -> tuple[Path, str]:
+        if (found := self._find()) is None:
+            raise DataMissing(self.missing())
+        return found
 
     def _find(self) -> tuple[Path, str] | None:
         """The first file that is there, and the checksum that it must have."""
@@ -110,6 +117,7 @@ def _told_by_hub(path: Path, commit: str | None) -> str | None:
     return etag if told == commit and _SHA256.fullmatch(etag) else None
 
 
+CLIP = "clip-vit-b-16-laion2b"
 _CLIP_FOLDER, _CLIP_COMMIT = "CLIP-ViT-B-16-laion2B-s34B-b88K", "7288da5a0d6f0b51c4a2b27c624837a9236d0112"
 
 KNOWN = {
@@ -132,7 +140,7 @@ KNOWN = {
             ),
         ),
         Weights(
-            "clip-vit-b-16-laion2b",
+            CLIP,
             license="MIT (LAION's CLIP-ViT-B-16-laion2B-s34B-b88K)",
             how_to_get="run `hf download laion/CLIP-ViT-B-16-laion2B-s34B-b88K open_clip_model.safetensors --revision "
             f"{_CLIP_COMMIT} --local-dir $WEIGHTS_ROOT/{_CLIP_FOLDER}`; a copy of that folder needs the .cache in it, "

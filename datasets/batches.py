@@ -65,6 +65,12 @@ class Crops:
         rows, columns = _reflect(line + offsets[0], size), _reflect(line + offsets[1], size)
         return cls(rows, torch.where(flipped, columns.flip(1), columns))
 
+    @classmethod
+    def none(cls, count: int, size: int) -> "Crops":
+        """The images as they are."""
+        line = torch.arange(size).expand(count, size)
+        return cls(line, line)
+
     def of(self, images: Tensor) -> Tensor:
         """These views of N×H×W×C images (or of maps that belong to them), on the images' device."""
         rows, columns = send(self.rows, images.device), send(self.columns, images.device)

@@ -35,6 +35,7 @@ class Method:
     version: ClassVar[int] = 1
     by_files: ClassVar[bool] = False  # whether `missing` and `resolve` look at datasets.paths.METHODS_FOLDERS
     automatic: ClassVar[bool] = False  # may stand behind a '+' in a method's text
+    crops: ClassVar[bool] = True  # whether images are cropped and flipped, as in all of the papers' rows
     remark: ClassVar[str] = ""  # a sentence that stands with its numbers, below every table and figure
 
     lookahead: ClassVar[int] = 0  # batches that may be begun before they are needed

@@ -1,6 +1,7 @@
 """Figures of what is kept beside a record: images as points in the plane, what kinds of its class images look like."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from textwrap import shorten
 
 import numpy as np
@@ -8,10 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
+from datasets.registry import BadInput
 from results.canvas import COLOURS, head
 from results.escape import escape_mathematics
-from results.points import ORIGINAL, WHOLE, Points
-from results.synsets import ClassValues
+from results.files import POINTS, VALUES
+from results.outline import Drawing
+from results.points import ORIGINAL, WHOLE, Points, read_points
+from results.synsets import ClassValues, read_values
 
 _BLUE, _RED, _GREEN, _PINK, _YELLOW = COLOURS[:5]
 _LOOKS = {
@@ -21,6 +25,18 @@ _LOOKS = {
 _GENERATED = ((_YELLOW, "^"), (_RED, "o"), (_BLUE, "s"), (_PINK, "D"))  # the paper's yellow triangles and red dots
 _GRID, _LEVELS = 80, (0.25, 0.5, 0.75, 1.0)  # of a density: places on a side, parts of its greatest value
 _SYNSETS, _LETTERS = 10, 80  # of a class, as in the paper; of a synset's text
+
+
+def draw_beside(folder: Path, drawing: Drawing, title: str, caption: str) -> Figure:
+    """The figure of a record's own file in its folder; raises BadInput where it lacks a class, OSError or RecordError
+    where it cannot be read."""
+    if drawing.of == "points":
+        return draw_points(read_points(folder / POINTS), title, caption)
+    classes = read_values(folder / VALUES)
+    shown = [one for one in classes if one.name in drawing.classes or not drawing.classes]
+    if not shown:
+        raise BadInput(f"{folder / VALUES} has no class {' or '.join(drawing.classes)}")
+    return draw_synsets(shown, title, caption)
 
 
 def draw_points(points: Points, title: str, caption: str) -> Figure:

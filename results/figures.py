@@ -15,9 +15,10 @@ from datasets.base import CHECKOUT
 from datasets.registry import BadInput
 from results.canvas import COLOURS, head, save
 from results.compare import Accuracies, Ranking, ranking_of
+from results.drawings import draw_beside
 from results.escape import escape_mathematics as _plain
 from results.index import Records
-from results.outline import Outline
+from results.outline import Drawing, Outline
 from results.panels import Panel, Point, panels_of
 from results.tables import caption_of
 
@@ -28,15 +29,27 @@ _SUFFIXES = (".pdf", ".png")
 
 def write_figure(outline: Outline, records: Records, folder: Path) -> list[Path]:
     """Writes <folder>/<study>.pdf and .png and returns their paths; raises BadInput where there is nothing to draw."""
-    panels = panels_of(outline, records)
-    if not panels:
-        name = outline.name
-        raise BadInput(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
-    figure = draw(panels, outline.title, caption_of(outline, records))
+    figure = _drawing(outline, outline.drawing, records) if outline.drawing else _numbers(outline, records)
     paths = [folder / f"{outline.name}{suffix}" for suffix in _SUFFIXES]
     for path in paths:
         save(figure, path)
     return paths
+
+
+def _numbers(outline: Outline, records: Records) -> Figure:
+    panels = panels_of(outline, records)
+    if not panels:
+        name = outline.name
+        raise BadInput(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
+    return draw(panels, outline.title, caption_of(outline, records))
+
+
+def _drawing(outline: Outline, drawing: Drawing, records: Records) -> Figure:
+    """The figure of what lies beside the first of an outline's records."""
+    if (entry := next((records.by_key[key] for key in outline.keys if key in records.by_key), None)) is None:
+        raise BadInput(f"{outline.name}: no records; `hydrabench run {outline.name}` makes them")
+    caption = f"{entry.row}, seed {entry.seed}. {caption_of(outline, records)}"
+    return draw_beside(entry.path.parent, drawing, outline.title, caption)
 
 
 def draw(panels: Sequence[Panel], title: str, caption: str) -> Figure:

@@ -47,6 +47,13 @@ METRICS = {
         Metric("fid", "Fréchet Inception distance", "FID", "FID ↓", "points of FID", "lower"),
         Metric("kid", "kernel Inception distance × 1000", "KID × 1000", "KID × 1000 ↓", "thousandths", "lower"),
         Metric("cse", "CLIP synset entropy", "CSE", "CLIP synset entropy (nats)", "nats"),
+        Metric(
+            "nearest",
+            "mean distance (1 - cosine) to the nearest original image in CLIP's space",
+            "distance",
+            "distance to the nearest original (1 - cosine)",
+            "units of 1 - cosine",
+        ),
         Metric("ap", "AP in %", "AP", "AP (%)", _PERCENT),
         Metric("ap50", "AP at IoU 0.5 in %", "AP50", "AP50 (%)", _PERCENT),
         Metric("ap75", "AP at IoU 0.75 in %", "AP75", "AP75 (%)", _PERCENT),

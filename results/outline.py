@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from results.records import dataset_id
 
@@ -108,6 +108,20 @@ class SampleSheet:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A figure of what lies beside one record, the first that there is, and not of numbers.
+
+    of: `synsets` (values.csv) or `points` (points.csv); classes: of synsets, those to show; every one where none is
+    named.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    of: Literal["synsets", "points"]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Outline:
     """A study after selection: all that tables, verdicts, figures and reports need to know of it."""
 
@@ -133,6 +147,7 @@ class Outline:
     by_files: bool  # whether methods look at folders that the environment names
     cells: tuple[CellSpec, ...]  # averages last
     kind: str = "classify"  # of its runs' protocol
+    drawing: Drawing | None = None
     measured: str = "after the last epoch"  # what a caption says of the numbers behind the metrics' titles
 
     @property

@@ -11,11 +11,11 @@ from safetensors.torch import load
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.weights import Weights, get_weights
+from benchmark.weights import CLIP, Weights, get_weights
 from datasets.base import DataCorrupt
 from datasets.registry import BadInput
+from methods.precision import autocast
 
-WEIGHTS = "clip-vit-b-16-laion2b"
 ARCHITECTURE = "ViT-B-16"  # in open_clip's words
 _IMAGES, _TEXTS = 64, 256  # at a time
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -23,33 +23,39 @@ _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27
 
 @dataclass(frozen=True)
 class Clip:
-    """An image and a text encoder; `tokenize` gives B×77 integers of texts."""
+    """An image and a text encoder; `tokenize` gives B×77 integers of texts; weights_sha256: of their file."""
 
     model: Any  # open_clip.CLIP, which comes without types
     tokenize: Callable[[list[str]], Tensor]
     device: torch.device
+    precision: str = "fp32"
+    weights_sha256: str = ""
 
     @torch.inference_mode()
     def encode_images(self, images: Tensor) -> Tensor:
         """Features N×D, float32 on the CPU, of uint8 images N×H×H×3."""
         size = self.model.visual.image_size[0]
-        parts = [self.model.encode_image(prepare(part.to(self.device), size)) for part in images.split(_IMAGES)]
+        with autocast(self.precision, self.device):
+            parts = [self.model.encode_image(prepare(part.to(self.device), size)) for part in images.split(_IMAGES)]
         return torch.cat(parts).float().cpu()
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features M×D, float32 on the CPU, of M texts; what is longer than the model's 77 tokens is cut."""
         tokens = self.tokenize(list(texts)).split(_TEXTS)
-        return torch.cat([self.model.encode_text(part.to(self.device)) for part in tokens]).float().cpu()
+        with autocast(self.precision, self.device):
+            return torch.cat([self.model.encode_text(part.to(self.device)) for part in tokens]).float().cpu()
 
 
-def load_clip(device: torch.device, weights: Weights | None = None, architecture: str = ARCHITECTURE) -> Clip:
+def load_clip(
+    device: torch.device, precision: str = "fp32", weights: Weights | None = None, architecture: str = ARCHITECTURE
+) -> Clip:
     """CLIP ready on a device, with the paper's weights unless others are given.
 
     Raises DataMissing where they are not there, DataCorrupt where their checksum is not the known one or they do not
     fit, BadInput without open_clip. There is no CLIP without weights: random ones give entropies that look right.
     """
-    weights = weights or get_weights(WEIGHTS)
+    weights = weights or get_weights(CLIP)
     content = weights.read()
     open_clip = _open_clip()
     with torch.random.fork_rng(devices=[]):  # weights to be replaced are drawn from the global stream
@@ -61,7 +67,7 @@ def load_clip(device: torch.device, weights: Weights | None = None, architecture
         raise DataCorrupt(
             f"weights '{weights.name}' are none of {architecture} ({line}): {weights.how_to_get}"
         ) from error
-    return Clip(model.eval().to(device), open_clip.get_tokenizer(architecture), device)
+    return Clip(model.eval().to(device), open_clip.get_tokenizer(architecture), device, precision, weights.checksum())
 
 
 def prepare(images: Tensor, size: int) -> Tensor:

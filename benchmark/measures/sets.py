@@ -2,13 +2,14 @@
 (ChimeraMix Figure 4)."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.protocol import Protocol
+from benchmark.kinds import SetMeasure
+from benchmark.run import Run
 from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams
 from datasets.base import Dataset
@@ -21,22 +22,33 @@ from methods.task import Task
 Split = Literal["train", "test"]
 
 
+class Shown(Protocol):
+    """What of a protocol says how images are shown: a classifier's, a measure's."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def padding(self) -> int: ...
+
+
 class ImageSet:
     """`images` images of a method, classes one after the other, as a classifier's training would be shown them.
 
-    method: prepared for `task`, from what `always_mixing` gives. Every batch is of one class, so that methods which
+    method: prepared for `task`, from what `always_mixing` gives. label: of the only class to make images of, all of
+    them, where it is not every class. Every batch is of one class, so that methods which
     mix the images of a batch stay within it, and goes through all of training's stages; the baseline thus makes
     cropped and flipped copies. Each image of the subset begins equally many, to one. On the CPU, `restore(state())`
     in a new process gives the same images; they depend on the task's seed alone.
     """
 
-    def __init__(self, task: Task, method: Method, protocol: Protocol, images: int):
+    def __init__(self, task: Task, method: Method, protocol: Shown, images: int, label: int | None = None):
         self._streams = Streams(task.seed)
-        self._batches = Batches(task, method, protocol, self._streams)
-        counts = balanced(images, task.num_classes)
+        self._batches = Batches(task, method, protocol, self._streams)  # type: ignore[arg-type]  # asked no epoch
+        classes = task.num_classes
+        counts = balanced(images, classes) if label is None else [images * (one == label) for one in range(classes)]
         self.labels = torch.arange(task.num_classes).repeat_interleave(torch.tensor(counts))
         places = [self._order(task, label, count) for label, count in enumerate(counts)]
-        self._picked = [batch for place in places for batch in place.split(protocol.batch_size)]
+        self._picked = [batch for place in places if len(place) for batch in place.split(protocol.batch_size)]
         self.step, self.steps = 0, len(self._picked)
 
     def next(self) -> Tensor:
@@ -57,6 +69,12 @@ class ImageSet:
         n = task.samples_per_class
         order = epoch_order(n, -(-count // n), self._streams.order)[:count]
         return task.by_class[label * n + order]
+
+
+def set_of(run: Run, task: Task, made: tuple[object, ...], images: int, label: int | None = None) -> ImageSet:
+    """The images of a run's method; made: its artifacts; label: as in `ImageSet`."""
+    assert isinstance(run.protocol, SetMeasure)
+    return ImageSet(task, always_mixing(run.method).prepare(task, made), run.protocol, images, label)
 
 
 def always_mixing(method: Method) -> Method:

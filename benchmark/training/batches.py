@@ -90,6 +90,7 @@ class Batches:
 
     def _stages(self, images: Tensor, augmentation: torch.Generator, views: torch.Generator) -> tuple[Tensor, Crops]:
         images = self.method.transform(images, augmentation)
-        crops = Crops.draw(len(images), images.shape[1], self.protocol.padding, views)
+        count, size = images.shape[:2]
+        crops = Crops.draw(count, size, self.protocol.padding, views) if self.method.crops else Crops.none(count, size)
         floats = self.method.erase(to_unit(crops.of(images)), augmentation)
         return self.method.augment(normalise(floats), augmentation), crops

@@ -160,3 +160,8 @@ def test_one_partner_is_drawn_as_ever():
     """Records of methods that mix two images keep their bits."""
     expected = torch.randint(5, (1, 100), generator=torch.Generator().manual_seed(3))
     assert torch.equal(draw_partners(1, 100, 5, torch.Generator().manual_seed(3)), expected)
+
+
+def test_no_crop_is_the_image_itself():
+    images = noise(3, 8)
+    assert torch.equal(Crops.none(3, 8).of(images), images)

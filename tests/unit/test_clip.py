@@ -72,7 +72,8 @@ def test_features_are_those_of_the_model_with_these_weights(open_clip, tiny, cap
     before, images = torch.get_rng_state(), noise(70, 40)
     state = torch.get_rng_state()
     caplog.clear()
-    clip = load_clip(CPU, weights, "tiny-clip")
+    clip = load_clip(CPU, weights=weights, architecture="tiny-clip")
+    assert clip.weights_sha256 == weights.files[0].sha256
     assert not caplog.records  # open_clip warns of a model without weights, which this one is not
     assert torch.equal(torch.get_rng_state(), state) and not torch.equal(state, before)
     with torch.no_grad():
@@ -108,7 +109,7 @@ def test_weights_of_another_network_are_refused(open_clip, root):
         (root / f"{known}.safetensors").write_bytes(data)
         file = WeightsFile(f"{known}.safetensors", hashlib.sha256(data).hexdigest())
         with pytest.raises(DataCorrupt, match="none of tiny-clip") as error:
-            load_clip(CPU, Weights(known, "none", "make it", (file,)), "tiny-clip")
+            load_clip(CPU, weights=Weights(known, "none", "make it", (file,)), architecture="tiny-clip")
         assert "\n" not in str(error.value)
 
 
@@ -118,7 +119,7 @@ def test_without_open_clip_people_are_told_what_to_install(root, monkeypatch):
     weights = Weights("any", "", "", (WeightsFile("any.safetensors", hashlib.sha256(content).hexdigest()),))
     monkeypatch.setitem(sys.modules, "open_clip", None)
     with pytest.raises(BadInput, match="analyses"):
-        load_clip(CPU, weights)
+        load_clip(CPU, weights=weights)
 
 
 def test_grey_is_grey():

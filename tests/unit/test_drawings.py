@@ -6,7 +6,7 @@ import torch
 
 from benchmark.measures.clip import Clip
 from benchmark.measures.cse import class_entropy
-from benchmark.measures.embedding import embed
+from benchmark.measures.plane import embed
 from benchmark.wordnet import SYNSETS, Synset
 from datasets.registry import BadInput
 from results.canvas import save

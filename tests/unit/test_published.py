@@ -22,6 +22,7 @@ CELLS = {
     "hydramix-table7": 72,
     "hydramix-table8": 12,
     "hydramix-table9": 12,
+    "hydramix-figure3": 3,
     "chimeramix-table1": 162,
     "chimeramix-table2": 48,
     "chimeramix-table3": 72,
@@ -29,7 +30,7 @@ CELLS = {
 }
 
 DATASETS = {"ciFAIR-10": "cifair10", "STL-10": "stl10", "ciFAIR-100": "cifair100"}
-METRICS = {"Top-1": "top1", "Top-5": "top5", "AP": "ap", "AP ₅₀": "ap50", "AP ₇₅": "ap75"}
+METRICS = {"Top-1": "top1", "Top-5": "top5", "AP": "ap", "AP ₅₀": "ap50", "AP ₇₅": "ap75", "CSE": "cse"}
 METHODS = {
     "Baseline": "baseline",
     "Cutout": "cutout",
@@ -182,8 +183,20 @@ def test_file_repeats_the_paper(paper, number, reader):
     assert rows == list(reader(table_text(paper, number)))
 
 
-def test_files_are_the_thirteen_tables():
-    """The folder holds one file for each result table and no other CSV file."""
+def test_figure_3_repeats_the_text():
+    path = PAPERS / "hydramix.md"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    said = r"the original dataset has a CSE of (\S+)\. MixUp achieves (\S+) and HydraMix reaches (\S+)\."
+    (numbers,) = re.findall(said, path.read_text(encoding="utf-8"))
+    _, rows = read_published("hydramix-figure3")
+    methods = ("original", "mixup", "hydramix")
+    expected = [("stl10", name, "5", "cse", value, "") for name, value in zip(methods, numbers, strict=True)]
+    assert rows == expected
+
+
+def test_files_are_those_known():
+    """The folder holds one file for each result table, one for the figure with numbers, and no other CSV file."""
     assert {path.stem for path in PUBLISHED.glob("*.csv")} == set(CELLS)
 
 

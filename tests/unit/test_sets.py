@@ -54,6 +54,16 @@ def test_every_image_begins_equally_many():
     assert set(torch.cat(images._picked).bincount().tolist()) == {2}
 
 
+def test_the_original_set_is_the_subset_itself():
+    images = image_set("original", 20)
+    assert torch.equal(drawn(images), digits(2).images[torch.cat(images._picked)])
+
+
+def test_a_set_of_one_class_has_no_other_image():
+    images = ImageSet(digits(2), prepared("mixup", digits(2)), protocol(), 7, label=3)
+    assert images.labels.tolist() == [3] * 7 and len(drawn(images)) == 7
+
+
 def test_mixing_stays_within_a_class():
     images = image_set("mixup", 40)
     labels = images._batches._labels
