@@ -4,7 +4,7 @@ WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
-.PHONY: setup demo table1 table2 tables reproduction report test coverage test-slurm test-slurm-slow lint bench chaos data clean
+.PHONY: setup demo table1 table2 tables figures reproduction report test coverage test-slurm test-slurm-slow lint bench chaos data clean
 
 setup: .venv/ready
 
@@ -23,6 +23,9 @@ table1 table2: setup
 
 tables: setup
 	$(BENCH) tables
+
+figures: setup
+	$(BENCH) figures
 
 reproduction: setup
 	$(BENCH) verdict --format markdown --results results/measured -o results/REPRODUCTION.md

@@ -26,7 +26,7 @@ from methods.supermix import SuperMix
 from results.records import Record
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-READERS = ("plan", "run", "table", "tables", "verdict", "compare", "figure", "report", "export", "show")
+READERS = ("plan", "run", "table", "tables", "verdict", "compare", "figure", "figures", "report", "export", "show")
 TINY = ("protocol.epochs=1", "protocol.images_per_class=2", "protocol.network=wrn-10-1")
 
 

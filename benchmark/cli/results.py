@@ -1,4 +1,4 @@
-"""The verbs that make something of records: table tables verdict figure compare report show export import.
+"""The verbs that make something of records: table tables verdict figure figures compare report show export import.
 
 They train nothing, and most import no torch.
 """
@@ -147,18 +147,31 @@ def figure(study: str, output: Path | None, selection: Selection, stores: Stores
     The papers' numbers are drawn over ours. A figure of composed images is drawn from its generators, as a .png alone.
     """
     from benchmark.outlines import load_outline
-    from results.figures import FIGURES, write_figure
 
-    outline = load_outline(study, selection)
-    if outline.samples:
-        from benchmark.cli.sheets import write_sheet
-
-        note_written([write_sheet(outline, selection, stores.own, output or FIGURES)])
-        return
     records = stores.records()
-    paths = write_figure(outline, records, output or FIGURES)
+    paths = _draw(load_outline(study, selection), selection, stores, records, output)
     note_left_out(records.problems)
     note_written(paths)
+
+
+@click.command()
+@click.argument("studies", nargs=-1)
+@selection_options
+@stores_options
+@output_option("The folder (default: results/figures).")
+def figures(studies: tuple[str, ...], output: Path | None, selection: Selection, stores: Stores) -> None:
+    """Draw STUDIES, or every study that has something to draw."""
+    records, without = stores.records(), []
+    for outline in _outlines(studies, selection):
+        try:
+            note_written(_draw(outline, selection, stores, records, output))
+        except BadInput:
+            if studies:
+                raise
+            without.append(outline.name)
+    note_left_out(records.problems)
+    if without:
+        note(f"nothing to draw yet: {', '.join(without)}")
 
 
 @click.command()
@@ -296,6 +309,19 @@ def _outlines(studies: Sequence[str], selection: Selection) -> list["Outline"]:
     return list(map(make, studies) if studies else readable(study_names(), make))
 
 
+def _draw(
+    outline: "Outline", selection: Selection, stores: Stores, records: "Records", folder: Path | None
+) -> list[Path]:
+    """The files of one study's figure; raises BadInput where there is nothing to draw."""
+    from results.figures import FIGURES, write_figure
+
+    if outline.samples:
+        from benchmark.cli.sheets import write_sheet
+
+        return [write_sheet(outline, selection, stores.own, folder or FIGURES)]
+    return write_figure(outline, records, folder or FIGURES)
+
+
 def _of_metric(name: str, outline: "Outline", records: "Records") -> "Outline":
     """An outline of another metric than its study's; says which records have none."""
     from results.predictions import DERIVED, add_derived, metric_for
@@ -326,4 +352,4 @@ def _export_format(output: Path | None) -> str:
     return suffix
 
 
-VERBS: tuple[click.Command, ...] = (table, tables, verdict, figure, compare, report, show, export_, import_)
+VERBS: tuple[click.Command, ...] = (table, tables, verdict, figure, figures, compare, report, show, export_, import_)

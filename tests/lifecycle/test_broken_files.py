@@ -36,7 +36,9 @@ def test_list_shows_the_others(broken, what):
     assert f"{broken[what.upper()]}/mine.yaml:2: not YAML" in answer.stderr
 
 
-@pytest.mark.parametrize("arguments", [["tables"], ["verdict"], ["verdict", "--format", "markdown"], ["report"]])
+@pytest.mark.parametrize(
+    "arguments", [["tables"], ["figures"], ["verdict"], ["verdict", "--format", "markdown"], ["report"]]
+)
 def test_verbs_over_all_studies_go_on_without_it(broken, arguments, tmp_path, store, monkeypatch):
     kept = ("mine", "demo", "figure8")
     monkeypatch.setattr(results, "study_names", lambda: kept)
