@@ -102,17 +102,17 @@ def _open_streams() -> None:
 
     The number of a closed one would else go to the next file that is opened, and what is printed into it.
     """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
+    for number, name in ((2, "stderr"), (0, "stdin"), (1, "stdout")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, number)
             if null != number:
                 os.close(null)
             setattr(sys, name, _Closed() if name == "stdout" else open(number, "r" if number == 0 else "w"))  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     if not isinstance(sys.stderr, _Notes):
         sys.stderr = _Notes(sys.stderr)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _finish_output() -> None:

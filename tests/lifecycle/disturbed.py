@@ -13,6 +13,7 @@ from benchmark.__main__ import main
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BROKEN = 99  # status of a fork in which the test itself failed
+_FIRST_CALL = 10  # the standard streams are put in order before
 _MOST_CALLS = 30_000  # of functions, before a signal comes; a fifth of a second or so
 
 
@@ -33,7 +34,7 @@ class Disturbance(NamedTuple):
 def draw_disturbance(rng: random.Random) -> Disturbance:
     """A signal or odd streams, now and then both."""
     number = rng.choice(SIGNALS) if rng.random() < 0.7 else None
-    call = 1 + int(_MOST_CALLS ** rng.random())  # the first is the command's own
+    call = _FIRST_CALL + int(_MOST_CALLS ** rng.random())
     streams: dict[int, str] = {}
     while rng.random() < (0.2 if number or streams else 1):
         stream = rng.randrange(3)

@@ -1,4 +1,5 @@
-"""Verbs, arguments and environments at random: a status, at most three lines besides warnings, never a traceback.
+"""Verbs, arguments and environments at random: a status, at most three lines besides warnings and
+what was left out, never a traceback.
 
 A third of the commands are disturbed: by a signal at a random moment, or by standard streams that are closed, full, or
 without a reader. `HYDRABENCH_FUZZ=10000 pytest tests/lifecycle/test_words_fuzz.py` tries so many commands;
@@ -39,14 +40,14 @@ class Answer(NamedTuple):
 def places(tmp_path_factory) -> dict[str, str]:
     """Files and folders of many kinds, by name."""
     root = tmp_path_factory.mktemp("places")
-    names = "store,new,file,pipe,loop,nowhere,odd store,bundle,tree,bad tree,folder,profiles"
+    names = "store,new,file,pipe,loop,nowhere,odd store,bundle,tree,bad tree,folder,profiles,home"
     found = {name: root / name for name in names.split(",")} | {"latin": root / "caf\udce9"}
     os.mkfifo(found["pipe"])
     found["loop"].symlink_to("loop")
     found["nowhere"].symlink_to("not there")
     found["file"].write_text("text\n")
     found["bundle"].write_bytes(b"PK\x05\x06" + bytes(18))
-    for name in ("store", "latin", "folder.png", "tree/train/a", "tree/test/a", "bad tree/train/\x1b[31m"):
+    for name in ("store", "home", "latin", "folder.png", "tree/train/a", "tree/test/a", "bad tree/train/\x1b[31m"):
         (root / ("caf\udce9" if name == "latin" else name)).mkdir(parents=True)
     _plant(found["odd store"])
     profiles = found["profiles"] / "hydrabench" / "profiles"
@@ -136,7 +137,7 @@ def test_whatever_is_asked_the_answer_is_a_status_and_few_lines(places, group, m
 
 def judge(answer: Answer, disturbance: Disturbance | None) -> str:
     """What is wrong with an answer, if anything is."""
-    lines = [line for line in answer.err.splitlines() if not line.startswith("warning: ")]
+    lines = [line for line in answer.err.splitlines() if not line.startswith(("warning: ", "left out: "))]
     if answer.status not in (*STATUSES, *(disturbance.statuses if disturbance else ())):
         return f"ended by {str(answer.status)[:200]}"
     if "Traceback" in answer.err + answer.out or "Exception ignored" in answer.err:

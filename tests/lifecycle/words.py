@@ -8,11 +8,11 @@ import click
 from benchmark.cli import cli
 
 ODD = [
-    "", " ", ",", ".", "..", "/", "-", "--", "=", "(", ")", "a=b", "a.b=c", ":", "%j%a", "\\", "a\nb", "\x1b[31mred",
+    "", " ", ",", ".", "..", "-", "--", "=", "(", ")", "a=b", "a.b=c", ":", "%j%a", "\\", "a\nb", "\x1b[31mred",
     "caf\udce9", "\u202e", "–", "𝟛", "١", "é" * 200, "x" * 300, "x" * 5000, "/" + "y" * 300, "(" * 3000, "[" * 3000,
     "0", "-1", "1.5", "nan", "inf", "1e999", "9" * 5000, "18446744073709551616", "0-99999999999", "3-1", "1,,2", "0x10",
     "None", "true", "~", "~/x", "~nobody/x", "~no-such-user/x", "/dev/null", "/dev/full", "/proc/hb", "/proc/self/mem",
-    "/dev/stdin", "folder:", "folder:/", "folder:/nowhere", "folder:~", "digits:x", "stl10", "protocol", "cutout(",
+    "/dev/stdin", "folder:", "folder:/nowhere", "folder:~", "digits:x", "stl10", "protocol", "cutout(",
     "cutout(length=8,length=9)", "cutout(length=)", "hydramix+autoaugment", "mixup+mixup", "$(id)", "*", "?", "[a-z]*",
 ]  # fmt: skip
 GOOD = {
@@ -65,7 +65,8 @@ class Draw:
 
     def environment(self) -> dict[str, str]:
         changed = {name: self._value("path") for name in ENVIRONMENT if self.rng.random() < 0.08}
-        return {"XDG_CONFIG_HOME": self.places["profiles"], "DATA_ROOT": self.places["folder"]} | changed
+        usual = {"XDG_CONFIG_HOME": "profiles", "DATA_ROOT": "folder", "HOME": "home"}
+        return {name: self.places[place] for name, place in usual.items()} | changed
 
     def _verb(self) -> list[str]:
         name = self.rng.choice(sorted(cli.commands))
