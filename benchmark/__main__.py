@@ -3,19 +3,26 @@
 import errno
 import io
 import os
+import signal
 import sys
-from typing import NoReturn
+import threading
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
+
+_LATER = 0.05  # seconds
 
 
 def main() -> None:
     """Runs the command line. It is imported here, where an interruption of the import ends in a line as well."""
-    _open_streams()
     try:
-        _call()
+        _open_streams()
+        sys.unraisablehook = _interrupt_later
+        try:
+            _call()
+        finally:
+            _finish_output()
     except KeyboardInterrupt:
         _end("stopped", 130)
-    finally:
-        _finish_output()
 
 
 def _call() -> None:
@@ -42,6 +49,17 @@ def _call() -> None:
             _say(f"left out: {problem}")
 
 
+def _interrupt_later(lost: "sys.UnraisableHookArgs") -> None:
+    """An interruption that came where Python can raise nothing, as where an object goes, is raised a little later."""
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    main_thread = threading.main_thread().ident
+    again = threading.Timer(_LATER, signal.pthread_kill, (main_thread, signal.SIGINT))  # it may be in a system call
+    again.daemon = True
+    again.start()
+
+
 def _end(message: str, status: int) -> NoReturn:
     _say(message)
     sys.exit(status)
@@ -60,18 +78,39 @@ class _Closed(io.TextIOBase):
         raise OSError(errno.EBADF, "standard output is closed")
 
 
+class _Notes:
+    """Standard error: what cannot be said there (it is full, nobody reads it) is left out and changes no status."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def _open_streams() -> None:
     """Every standard stream can be used, and what its encoding lacks is written as an escape.
 
     The number of a closed one would else go to the next file that is opened, and what is printed into it.
     """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
+    for number, name in ((2, "stderr"), (0, "stdin"), (1, "stdout")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, number)
             if null != number:
                 os.close(null)
             setattr(sys, name, _Closed() if name == "stdout" else open(number, "r" if number == 0 else "w"))  # noqa: SIM115
+    if not isinstance(sys.stderr, _Notes):
+        sys.stderr = _Notes(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -1,6 +1,7 @@
 """One attempt at a job, be it a run or the building of an artifact: lock, log, checkpoint, failure."""
 
 import csv
+import errno
 import io
 import logging
 import os
@@ -20,9 +21,11 @@ from benchmark.job import Job, Options, Outcome, logger, receipt_of, record_fail
 from benchmark.stop import StopRequest
 from benchmark.training.device import in_short
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
+from datasets.files import NotRegular
 from methods.history import LossHistory
 from results.files import CHECKPOINT, FAILURE, HISTORY, LOG, PROGRESS, write_atomically
 from results.locks import Lock, LockHeld, LockLost
+from results.reader import Absent, open_regular
 from results.states import Progress, write_progress
 
 
@@ -142,6 +145,8 @@ def attempt(job: Job, store: Path, options: Options, stop: StopRequest, work: Ca
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Sends what is logged to a job's own file while the context lasts."""
+    if os.path.lexists(path) and not path.is_file():  # a pipe would be waited for
+        raise NotRegular(errno.EINVAL, "not a regular file", str(path))
     handler = logging.FileHandler(path, delay=True, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.setLevel(logging.INFO)
@@ -216,11 +221,15 @@ def _packed(state: dict[str, Any]) -> bytes:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The state last saved in a job's folder, on the CPU; None where there is none. Raises what torch raises."""
-    path = folder / CHECKPOINT
-    if not path.exists():
+    """The state last saved in a job's folder, on the CPU; None where there is none.
+
+    Raises what torch raises, RecordError for what is no regular file, and Unreadable.
+    """
+    try:
+        with open_regular(folder / CHECKPOINT) as file:
+            return torch.load(io.BufferedReader(file), map_location="cpu", weights_only=True)
+    except Absent:
         return None
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def set_aside_checkpoint(folder: Path) -> Path:

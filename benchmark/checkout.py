@@ -63,7 +63,7 @@ def code_version() -> str:
 def source_files() -> Iterable[Path]:
     """The files of the checkout that can change a number."""
     found = (CHECKOUT.glob(f"{room}/{kind}") for room, kind in product(_ROOMS, _KINDS))
-    return (path for paths in found for path in sorted(paths))
+    return (path for paths in found for path in sorted(paths) if path.is_file())  # not an editor's link, nor a pipe
 
 
 def _require_own_repository() -> None:

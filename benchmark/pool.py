@@ -1,6 +1,7 @@
 """Runs and builds of artifacts side by side in worker processes, none of which can sink the others."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
@@ -19,6 +20,7 @@ from results.locks import Lock, LockHeld
 from results.states import Progress, read_progress
 
 _POLL_SECONDS = 0.3
+_QUIETLY = "ignore:resource_tracker:UserWarning"  # the tracker gets the options of the Python that starts it
 
 
 class Ended(NamedTuple):
@@ -61,9 +63,14 @@ def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
 
 class _Context(SpawnContext):
     """Starts processes anew, and keeps its locks: pebble deletes those of a pool that ends before it ends the workers,
-    and one that is still being imported would die over them with a traceback."""
+    and one that is still being imported would die over them with a traceback.
+
+    Those of a command that is killed Python's resource tracker removes, without a word about them to the terminal.
+    """
 
     def __init__(self) -> None:
+        if _QUIETLY not in sys.warnoptions:
+            sys.warnoptions.append(_QUIETLY)
         self._kept: list[RLock] = []
 
     def RLock(self) -> RLock:

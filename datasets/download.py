@@ -1,19 +1,29 @@
 """Fetching official archives and turning them into plain arrays; nothing is unpickled before its md5 is right."""
 
+import fcntl
 import hashlib
 import io
+import os
 import pickle
+import shutil
 import tarfile
+import urllib.request
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import PARTIAL_CONTENT, REQUESTED_RANGE_NOT_SATISFIABLE, HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
 import numpy as np
 
 from datasets.base import DataCorrupt, DataMissing
 from datasets.contents import require_regular
 from datasets.files import make_folder, settle
+
+_SILENT_SECONDS = 60.0  # until a server that says nothing counts as away
+_CHUNK = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,40 +43,96 @@ class Archive:
         Raises DataMissing where it cannot be downloaded, DataCorrupt where the md5 is wrong.
         """
         path = root / self.filename
-        if not path.exists():
+        while not path.exists():
+            make_folder(root)
             partial = root / f"{self.filename}.part"  # the final name only ever holds a whole download
-            try:
-                self._download(partial)
-                settle(partial, path)
-            finally:
-                partial.unlink(missing_ok=True)
-        self._require_md5(path, f"{path} is not the official file; delete it and try again")
+            with self._alone(partial) as file:
+                if file:
+                    self._download(file, path)
+                    settle(partial, path)
+        if md5_of(path) != self.md5:
+            raise DataCorrupt(f"{path} is not the official file; delete it and try again (its md5 is not {self.md5})")
         return path
 
-    def _require_md5(self, path: Path, message: str) -> None:
-        if md5_of(path) != self.md5:
-            raise DataCorrupt(f"{message} (its md5 is not {self.md5})")
+    @contextmanager
+    def _alone(self, partial: Path) -> Iterator[io.BufferedRandom | None]:
+        """What a killed process has of a download, for this process alone; removed unless it is given another name.
 
-    def _download(self, partial: Path) -> None:
-        from torchvision.datasets.utils import download_url
+        None where another process gave it one meanwhile. Raises DataMissing while another works on it.
+        """
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        require_regular(partial, os.fstat(descriptor))
+        with open(descriptor, "r+b") as file:
+            if not _lock(descriptor):
+                raise DataMissing(f"another process downloads {self.url} to {partial}: try again when it has ended")
+            if not _leads_to(partial, descriptor):
+                yield None
+                return
+            try:
+                yield file
+            finally:
+                if _leads_to(partial, descriptor):
+                    partial.unlink()
 
-        partial.unlink(missing_ok=True)  # torchvision would take a left-over one for the whole file
-        make_folder(partial.parent)
+    def _download(self, file: io.BufferedRandom, path: Path) -> None:
+        """Fills a file with the archive, after what it has of it, or anew where that is not its beginning."""
+        for begun in dict.fromkeys((file.seek(0, os.SEEK_END), 0)):
+            try:
+                self._receive(file, begun)
+            except (OSError, HTTPException) as error:
+                raise DataMissing(
+                    f"could not download {self.url} ({error}); fetch it elsewhere, put it at {path}"
+                ) from error
+            file.seek(0)
+            if _md5(file) == self.md5:
+                return
+        raise DataCorrupt(f"{self.url} sent another file than the official one (its md5 is not {self.md5})")
+
+    def _receive(self, file: io.BufferedRandom, begun: int) -> None:
+        """Adds to the first `begun` bytes what the server sends after them; it may send all of it."""
+        from tqdm import tqdm
+
+        headers = {"User-Agent": "hydrabench"} | ({"Range": f"bytes={begun}-"} if begun else {})
+        request = urllib.request.Request(self.url, headers=headers)
         try:
-            download_url(self.url, str(partial.parent), filename=partial.name)
-        except (OSError, HTTPException, RuntimeError) as error:
-            place = partial.with_name(self.filename)
-            raise DataMissing(
-                f"could not download {self.url} ({error}); fetch it elsewhere, put it at {place}"
-            ) from error
-        self._require_md5(partial, f"{self.url} sent another file than the official one")
+            with urllib.request.urlopen(request, timeout=_SILENT_SECONDS) as answer:
+                file.truncate(begun if answer.status == PARTIAL_CONTENT else 0)
+                file.seek(0, os.SEEK_END)
+                with tqdm.wrapattr(answer, "read", total=answer.length, desc=self.filename, disable=None) as shown:
+                    shutil.copyfileobj(shown, file, _CHUNK)
+                file.flush()
+        except HTTPError as error:
+            if error.code != REQUESTED_RANGE_NOT_SATISFIABLE:  # there is nothing after them
+                raise
+
+
+def _lock(descriptor: int) -> bool:
+    """Takes an open file for this process, until it closes it or dies; whether no other has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: the md5 tells what two processes made of it
+        pass
+    return True
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def md5_of(path: Path) -> str:
     """In hex; raises DataCorrupt for what is no regular file."""
     require_regular(path, path.stat())  # a pipe would be waited for
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        return _md5(file)
+
+
+def _md5(file: io.BufferedIOBase) -> str:
+    return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def read_members(archive: Path, names: list[str]) -> list[bytes]:

@@ -1,5 +1,6 @@
 """How far a drawn image is from the one it should be (FIDELITY section 11)."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from datasets.files import open_regular
 from datasets.registry import BadInput
 from methods.mixing.losses import laplacian_loss
 
@@ -61,12 +63,15 @@ def load_features(device: torch.device) -> nn.Sequential:
     from torchvision.models import VGG16_Weights, vgg16
 
     path = Path(torch.hub.get_dir(), "checkpoints", Path(VGG16_Weights.IMAGENET1K_V1.url).name)
-    if not path.exists():
+    try:
+        with open_regular(path) as file:
+            weights = torch.load(io.BufferedReader(file), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        why = "" if isinstance(error, FileNotFoundError) else f" ({error} there)".replace("\n", " ")
         raise BadInput(
-            f"glico(perceptual=vgg) needs {path}; where there is a network, get it with: python -c "
+            f"glico(perceptual=vgg) needs {path}{why}; where there is a network, get it with: python -c "
             "'from torchvision.models import vgg16; vgg16(weights=\"IMAGENET1K_V1\")'"
-        )
-    weights = torch.load(path, map_location="cpu", weights_only=True)
+        ) from error
     with torch.device("meta"):  # so that no random weights are drawn
         features = vgg16().features
     kept = {name.removeprefix("features."): value for name, value in weights.items() if name.startswith("features.")}

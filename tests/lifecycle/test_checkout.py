@@ -201,6 +201,8 @@ def test_a_file_name_that_is_no_text_is_no_hindrance(here):
 
 def test_the_hash_of_the_sources_follows_names_and_contents(here):
     before = state().sources
+    (here / "methods/.#one.py").symlink_to("somebody@here.1234")  # Emacs leaves such while a file is edited
+    os.mkfifo(here / "methods/pipe.py")
     assert [path.name for path in source_files()] == ["paper.yaml", "one.py"]
     (here / "methods/one.py").rename(here / "methods/two.py")
     renamed = state().sources

@@ -31,6 +31,7 @@ def through_shell(store):
         ("<&-", TABLE, 0, ""),
         ("2>&-", TABLE, 0, ""),
         ("2>&-", WRONG, 2, ""),
+        ("2>/dev/full", WRONG, 2, ""),
         (">&-", TABLE, 1, "error: [Errno 9] standard output is closed"),
         (">&-", WRONG, 2, "error: unknown study 'demmo'; did you mean demo?"),
         (">/dev/full", TABLE, 1, "error: [Errno 28] No space left on device"),
@@ -50,6 +51,37 @@ def test_a_run_with_all_streams_closed_prints_into_none_of_its_files(through_she
     assert through_shell("<&- >&- 2>&-", "run", "demo", *choice, *short).returncode == 0
     assert through_shell("", "table", "demo", *choice, *short).stderr == b""
     assert len(list(store.rglob("record.json"))) == 1
+
+
+def test_notes_that_nobody_reads_change_no_status(tmp_path):
+    """As behind `2>&1 | head`: a sweep once ended at such a note, with status 0."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "benchmark", "data", "verify", "--dataset", "digits,digitz"]
+    assert subprocess.run(command, cwd=CHECKOUT, stderr=writer).returncode == 2
+    os.close(writer)
+
+
+def test_an_interruption_where_python_can_raise_nothing_is_not_lost():
+    """Where a generator or an object goes, Python prints a traceback of it and goes on."""
+    code = """
+import signal, sys, time
+import benchmark.__main__ as command
+
+class Going:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def call():
+    Going()
+    time.sleep(120)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+command._call = call
+command.main()
+"""
+    answer = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, timeout=240)
+    assert (answer.returncode, answer.stderr) == (130, b"stopped\n")
 
 
 def test_what_an_encoding_lacks_is_printed_as_an_escape(through_shell):

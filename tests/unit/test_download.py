@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datasets import download
 from datasets.base import DataCorrupt, DataMissing
 from datasets.cifar import Cifair10, Cifair100, Cifar10, Cifar10Dedup, Cifar100
 from datasets.download import Archive
@@ -141,6 +142,16 @@ def send_half(request: BaseHTTPRequestHandler, content: bytes) -> None:
     request.wfile.write(content[: len(content) // 2])
 
 
+def send_rest(request: BaseHTTPRequestHandler, content: bytes) -> None:
+    begun = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+    if begun >= len(content):
+        return request.send_error(416)
+    request.send_response(206)
+    request.send_header("Content-Length", str(len(content) - begun))
+    request.end_headers()
+    request.wfile.write(content[begun:])
+
+
 def send_nonsense(request: BaseHTTPRequestHandler, content: bytes) -> None:
     request.wfile.write(b"nonsense\r\n")
 
@@ -162,9 +173,6 @@ def server(empty_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server
             content = state.files.get(self.path[1:])
             if content is None:
                 self.send_error(404)
-            elif self.headers.get("Method") == "HEAD":  # torchvision asks so where a redirection leads
-                self.send_response(200)
-                self.end_headers()
             else:
                 state.downloads.append(self.path[1:])
                 state.answer(self, content)
@@ -420,8 +428,74 @@ def test_without_a_server_the_place_for_the_file_is_named(empty_root, monkeypatc
     assert list(empty_root.iterdir()) == []
 
 
-def test_the_rest_of_a_killed_download_is_not_used(publish, empty_root):
+def test_the_rest_of_a_killed_download_is_not_used_where_the_server_sends_all(publish, empty_root):
     publish(Cifar10, tar_gz(cifar10_members()))
     (empty_root / f"{CIFAR10}.part").write_bytes(b"the first half")
     Cifar10().prepare()
     assert np.array_equal(Cifar10().test().images, TEST10)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_killed_download_goes_on_where_it_was(share, publish, server, empty_root):
+    content = tar_gz(cifar10_members())
+    publish(Cifar10, content)
+    (empty_root / f"{CIFAR10}.part").write_bytes(content[: int(share * len(content))])
+    server.answer = send_rest
+    Cifar10().prepare()
+    assert server.downloads == [CIFAR10]
+    assert np.array_equal(Cifar10().test().images, TEST10)
+    assert not (empty_root / f"{CIFAR10}.part").exists()
+
+
+def test_what_is_no_beginning_of_the_archive_is_fetched_anew(publish, server, empty_root):
+    """As after a power cut, or where two machines wrote to it."""
+    content = tar_gz(cifar10_members())
+    publish(Cifar10, content)
+    (empty_root / f"{CIFAR10}.part").write_bytes(bytes(len(content) // 2))
+    server.answer = lambda request, content: (send_rest if "Range" in request.headers else send)(request, content)
+    Cifar10().prepare()
+    assert server.downloads == [CIFAR10, CIFAR10]
+    assert np.array_equal(Cifar10().test().images, TEST10)
+
+
+def test_two_at_once_do_not_share_a_file(publish, server, empty_root):
+    """The second is told so; the first, which is under way meanwhile, ends well."""
+    told: list[str] = []
+
+    def send_while_another_asks(request: BaseHTTPRequestHandler, content: bytes) -> None:
+        send_half(request, content)
+        with pytest.raises(DataMissing) as refusal:
+            Cifar10.archive.fetch(empty_root)
+        told.append(str(refusal.value))
+        request.wfile.write(content[len(content) // 2 :])
+
+    publish(Cifar10, tar_gz(cifar10_members()))
+    server.answer = send_while_another_asks
+    Cifar10().prepare()
+    part = empty_root / f"{CIFAR10}.part"
+    assert told == [f"another process downloads {server.url}/{CIFAR10} to {part}: try again when it has ended"]
+    assert server.downloads == [CIFAR10]
+    assert np.array_equal(Cifar10().test().images, TEST10) and not part.exists()
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_who_opened_the_file_before_the_first_had_ended_takes_its_archive_or_begins_anew(
+    ends_well, publish, server, empty_root, monkeypatch
+):
+    content, lock = tar_gz(cifar10_members()), download._lock
+    part = empty_root / f"{CIFAR10}.part"
+
+    def late(descriptor: int) -> bool:
+        monkeypatch.setattr(download, "_lock", lock)
+        if ends_well:
+            part.write_bytes(content)
+            part.rename(empty_root / CIFAR10)
+        else:
+            part.unlink()
+        return lock(descriptor)
+
+    publish(Cifar10, content)
+    monkeypatch.setattr(download, "_lock", late)
+    Cifar10().prepare()
+    assert server.downloads == ([] if ends_well else [CIFAR10])
+    assert np.array_equal(Cifar10().test().images, TEST10) and not part.exists()
