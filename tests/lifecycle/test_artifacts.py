@@ -21,6 +21,7 @@ from benchmark.study import Grid, load_study
 from datasets.base import get_dataset
 from methods.artifacts import Artifact, Recipe, Tile
 from methods.base import Method
+from methods.flops import Work
 from methods.history import LossHistory
 from methods.streams import derive
 from methods.task import Task
@@ -93,8 +94,8 @@ class Tiny(Recipe):
     def images(self, samples_per_class, num_classes):
         return self.steps * samples_per_class * num_classes
 
-    def flops(self):
-        return 1e6
+    def work(self, samples_per_class, num_classes):
+        return Work(1e6 * self.images(samples_per_class, num_classes))
 
 
 @dataclass(frozen=True)
