@@ -1,22 +1,37 @@
-"""What runs and artifacts will cost, from recorded wall times or, where there are none, from FLOPs."""
+"""What runs and artifacts will cost, from recorded wall times or, where there are none, from counted operations."""
 
 import json
 import os
 import statistics
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmark.kinds import Measure
+from benchmark.protocol import load_preset
 from benchmark.run import Build, Run
 from datasets.base import registry
-from methods.flops import TRAINED
+from methods.flops import Work
 from results.artifacts import ArtifactRecord
 from results.index import Entry
 
 Kind = tuple[str, ...]
 
-GUESSED_FLOPS = {"cpu": 2e11, "cuda": 2e13}  # per second; only where no wall time is recorded
+
+class Rates(NamedTuple):
+    """What a device does in a second, of a CPU each thread: floating-point operations in half precision, bytes
+    written, operators begun."""
+
+    flops: float
+    written: float
+    operators: float
+
+
+# nominal; of a CPU so that the fastest records in results/measured are met within a factor of 2
+# (tests/unit/test_estimate.py), of a GPU estimates, for none was seen
+GUESSED = {"cpu": Rates(2.4e11, 3.2e9, 4e4), "cuda": Rates(1e14, 1e12, 6e4)}
 
 
 class Costs:
@@ -24,7 +39,8 @@ class Costs:
 
     A run is compared with records of its network: of its method and dataset where there are any, then of its
     dataset, then all. An artifact is compared with those of its recipe. What was made at low priority, beside other
-    work, is left out. device: cpu or cuda, this machine's unless told; flops: per second, for guesses.
+    work, is left out. device: cpu or cuda, this machine's unless told; flops: per second, for guesses, which leave out
+    evaluation and what a method does beside networks and segmentations.
     """
 
     def __init__(
@@ -35,7 +51,7 @@ class Costs:
         flops: float | None = None,
     ):
         self.device = device or ("cuda" if has_gpu() else "cpu")
-        self.flops = flops or GUESSED_FLOPS[self.device]
+        self.flops = flops
         self._speeds: dict[Kind, list[float]] = {}
         for record in records:
             if record.device_type == self.device and record.nice <= 0:
@@ -57,7 +73,13 @@ class Costs:
         known = next((self._speeds[kind] for kind in _kinds(job) if kind in self._speeds), None)
         if known:
             return _images(job) * statistics.median(known), False
-        return _images(job) * _flops(job) / self.flops, True
+        return self._guess(_work(job), load_preset(job.preset).cpu_threads()), True
+
+    def _guess(self, work: Work, threads: int) -> float:
+        rates, side_by_side = GUESSED[self.device], threads if self.device == "cpu" else 1
+        flops = self.flops or rates.flops * side_by_side / _slower(self.device)
+        written = work.written / (rates.written * side_by_side)
+        return work.flops / flops + written + work.operators / rates.operators + work.seconds / threads
 
     def _add_run(self, record: Entry) -> None:
         # evaluation is spread over the training images
@@ -92,16 +114,29 @@ def _images(job: Run | Build) -> int:
     return job.protocol.images(n, classes)
 
 
-def _flops(job: Run | Build) -> float:
-    """Floating-point operations per shown image."""
+def _work(job: Run | Build) -> Work:
+    """What the whole job asks of a machine."""
+    n, classes = job.samples_per_class, job.dataset.num_classes
     if isinstance(job, Build):
-        return job.artifact.recipe.flops()
+        return job.artifact.recipe.work(n, classes)
     if isinstance(job.protocol, Measure):
-        return job.protocol.flops()
-    from benchmark.training.nets import forward_flops
+        return Work(flops=job.protocol.flops() * _images(job))
+    from benchmark.training.nets import step_work
 
     channels, size = job.method.classifier_input(job.dataset.image_size)
-    return TRAINED * forward_flops(job.protocol.network, job.dataset.num_classes, size, channels)
+    batch = min(job.protocol.batch_size, n * classes * job.protocol.repeats(n))
+    step = step_work(job.protocol.network, classes, size, batch, channels) + job.method.work(job.dataset, batch)
+    return step * (job.protocol.images(n, classes) / batch)
+
+
+@lru_cache(maxsize=2)
+def _slower(device: str) -> float:
+    """How much slower than in half precision this machine's CPU is, where it has none; any GPU is taken to have it."""
+    import torch
+
+    from benchmark.training.device import resolve_precision
+
+    return 2.0 if device == "cpu" and resolve_precision("auto", torch.device("cpu")) == "fp32" else 1.0
 
 
 def _family(dataset: str) -> str:

@@ -1,6 +1,5 @@
 """The verb `run`: checks before anything starts, the sweep, the summary."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmark.checkout import code_state
+from benchmark.durations import about, parse_duration
 from benchmark.estimate import has_gpu
 from benchmark.job import Job, sweep_up_after
 from benchmark.plan import Plan
@@ -21,7 +21,6 @@ from datasets.subset import find_subset
 from results.files import FAILURE
 
 _ASK_HOURS = 24
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
         builds = sum(isinstance(job, Build) for job in jobs)
         first = f" after {builds} generators or other artifacts" if builds else ""
         guess = " (a guess: no wall time is recorded)" if guessed else ""
-        note(f"{len(jobs) - builds} to run{first}, about {hours / request.workers:.2f} hours{guess}")
+        note(f"{len(jobs) - builds} to run{first}, {about(3600 * hours / request.workers)}{guess}")
     for job in jobs if request.dry_run else []:
         note(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
     if jobs and not request.dry_run:
@@ -122,14 +121,6 @@ def require_workers(workers: int) -> None:
         raise BadInput(f"--workers {workers}: this machine has {usable_cores()} cores")
 
 
-def parse_duration(text: str) -> float:
-    """Seconds of 90s, 9m or 2h; raises BadInput otherwise."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not match:
-        raise BadInput(f"--time-limit {text}: expected a number and a unit, like 90s, 9m or 2h")
-    return float(match[1]) * _UNITS[match[2]]
-
-
 def _announce(plan: Plan, request: RunRequest, note: Callable[[str], None]) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in plan.counts().items() if count) or "no runs"
     measured = f" ({plan.from_measured} of the done ones in results/measured)" if plan.from_measured else ""
@@ -142,7 +133,7 @@ def _announce(plan: Plan, request: RunRequest, note: Callable[[str], None]) -> N
 
 def _confirm(hours: float, request: RunRequest, screen: Screen) -> None:
     if hours > _ASK_HOURS and not request.yes and not has_gpu():
-        screen.confirm(f"no GPU here, and this may take {hours:.0f} hours")
+        screen.confirm(f"no GPU here, and this may take {about(3600 * hours)}")
 
 
 def _summarise(pool: Pool, note: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe
 from methods.base import Method
 from methods.baseline import Baseline
-from methods.flops import TRAINED
+from methods.flops import Work
 from methods.task import Task
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ class TeacherRecipe(Recipe):
     def images(self, samples_per_class: int, num_classes: int) -> int:
         return self.protocol.images(samples_per_class, num_classes)
 
-    def flops(self) -> float:
-        from benchmark.training.nets import forward_flops
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        from benchmark.training.nets import step_work
 
-        return TRAINED * forward_flops(self.protocol.network, self.num_classes, self.image_size)
+        step = step_work(self.protocol.network, num_classes, self.image_size, self.protocol.batch_size)
+        return step * self.protocol.steps(samples_per_class, num_classes)
 
     @property
     def identity(self) -> dict[str, object]:

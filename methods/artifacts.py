@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from datasets.base import Dataset
+from methods.flops import Work
 from methods.history import LossHistory
 from methods.identity import hashed_fields
 from methods.task import Task
@@ -77,11 +78,11 @@ class Recipe:
         return []
 
     def images(self, samples_per_class: int, num_classes: int) -> int:
-        """How many images the training shows, for estimates."""
+        """How many images the training shows, for estimates from recorded times."""
         raise NotImplementedError
 
-    def flops(self) -> float:
-        """Floating-point operations per shown image, forward and backward, for guesses."""
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        """What the whole training asks of a machine, for guesses; roughly."""
         raise NotImplementedError
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datasets.base import Dataset
+from methods.flops import Work
 from methods.identity import hashed_fields
 from methods.task import Batch, Task
 
@@ -89,6 +90,13 @@ class Method:
         Parameters that its `no_weight_decay` names, where it has one (timm's convention), are trained without.
         """
         return classifier
+
+    def work(self, dataset: Dataset, images: int) -> Work:
+        """What the hooks of a resolved method ask of a machine in a step of so many images, for guesses; roughly.
+
+        Not what the protocol's classifier asks, nor what is small beside that.
+        """
+        return Work()
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Automatic augmentation of whole uint8 images, B×H×W×C, before the crop."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.checkout import code_state
+from benchmark.durations import about
 from benchmark.estimate import Costs
 from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
@@ -60,9 +61,9 @@ class Draft:
     deterministic: bool
 
     @property
-    def hours(self) -> float:
-        """Estimated hours of all jobs, one after the other."""
-        return sum(pack.seconds for array in self.arrays for pack in array.packs) / 3600
+    def seconds(self) -> float:
+        """Estimated, of all jobs one after the other."""
+        return sum(pack.seconds for array in self.arrays for pack in array.packs)
 
 
 def submit(grid: Grid, stores: Stores, profile: Profile, request: SubmitRequest, note: Note) -> None:
@@ -195,9 +196,9 @@ def _announce_jobs(draft: Draft, note: Note) -> None:
     packs = sum(len(array.packs) for array in draft.arrays)
     first = f"{builds} generators or other artifacts and " if builds else ""
     guess = " (a guess: no wall time is recorded for some of it)" if draft.guessed else ""
-    unit = "GPU hours" if draft.profile.gres else "hours of one process"
+    unit = "on one GPU" if draft.profile.gres else "in one process"
     note(f"to submit: {first}{len(draft.jobs) - builds} runs in {packs} jobs, {len(draft.arrays)} times sbatch; "
-         f"about {draft.hours / draft.profile.runs_per_gpu:.2f} {unit}{guess}")  # fmt: skip
+         f"{about(draft.seconds / draft.profile.runs_per_gpu)} {unit}{guess}")  # fmt: skip
 
 
 def _warn_of_code(draft: Draft, note: Note) -> None:
@@ -249,8 +250,8 @@ def scripts(draft: Draft, store: Path) -> Iterable[str]:
 
 
 def _describe(packs: Sequence[Pack]) -> str:
-    hours = sum(pack.seconds for pack in packs) / 3600
-    return f"{sum(len(pack.jobs) for pack in packs)} in {len(packs)} jobs, about {hours:.2f} hours"
+    seconds = sum(pack.seconds for pack in packs)
+    return f"{sum(len(pack.jobs) for pack in packs)} in {len(packs)} jobs, {about(seconds)}"
 
 
 def send_all(draft: Draft, store: Path, note: Note) -> None:

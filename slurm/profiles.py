@@ -62,7 +62,7 @@ class Profile(Config):
     """What one job gets and how runs are put into jobs; slurm-example.yaml explains every key.
 
     time: a number with m, h or d; memory: with MB, GB or TB; job_minutes: estimated minutes of work per job;
-    tflops: 10^12 operations per second for guesses.
+    tflops: 10^12 floating-point operations per second, for guesses.
     """
 
     executor: Literal["slurm", "local", "debug"]

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.durations import about
 from benchmark.estimate import Costs
 from benchmark.plan import Plan, make_plan
 from benchmark.run import Build, Run
@@ -107,9 +108,9 @@ def _hours_used(plan: Plan, standing: Standing) -> tuple[float, str]:
     """Hours and what they are of: Slurm's accounting where it knows of GPUs, else the records' own times."""
     accounted = sum(job.gpu_seconds for job in standing.queue.jobs.values())
     if accounted:
-        return accounted / 3600, "GPU hours by Slurm's accounting"
+        return accounted / 3600, "of GPUs by Slurm's accounting"
     records = [plan.records.by_key[run.key] for run in plan.states["done"]]
-    return sum(r.train_seconds + r.eval_seconds for r in records) / 3600, "hours in the records"
+    return sum(r.train_seconds + r.eval_seconds for r in records) / 3600, "in the records"
 
 
 def _seconds_left(plan: Plan, stores: Stores, standing: Standing, runs: dict[str, str]) -> float | None:
@@ -184,11 +185,11 @@ def _totals(status: Status) -> list[str]:
         lines[0] += f", {status.plan.unavailable} unavailable"
     if status.builds:
         lines.append("artifacts: " + ", ".join(f"{count} {state}" for state, count in status.builds.items()))
-    used = f"{status.hours_used:.2f} {status.hours_of}"
+    used = f"{about(3600 * status.hours_used)} {status.hours_of}"
     if status.seconds_left is None:
         return [*lines, used]
     end = datetime.datetime.now() + datetime.timedelta(seconds=status.seconds_left)
-    return [*lines, f"{used}; about {status.seconds_left / 3600:.2f} hours left, until {end:%a %H:%M}"]
+    return [*lines, f"{used}; {about(status.seconds_left)} left, until {end:%a %H:%M}"]
 
 
 def watch_status(grid: Grid, stores: Stores) -> None:

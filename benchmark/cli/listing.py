@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from benchmark.cli.notes import note_left_out, readable
+from benchmark.durations import about
 from benchmark.selection import preset_names, study_names
 from datasets.base import registry as dataset_registry
 from datasets.registry import BadInput, unknown
@@ -124,8 +125,8 @@ def plan_text(plan: "PlanSummary") -> str:
         states = ", ".join(f"{count} {state}" for state, count in Counter(state for state, _ in plan.builds).items())
         lines += ["", f"artifacts that these runs share, built first: {states}"]
         lines += [f"  {state:8} {job}" for state, job in plan.builds if state != "done"]
-    guess = " (a guess: FLOPs over a nominal rate, no wall time is recorded for some of it)" if plan.guessed else ""
-    return "\n".join([*lines, f"about {plan.hours:.2f} hours in one process{guess}"])
+    guess = " (a guess at nominal rates: no wall time is recorded for some of it)" if plan.guessed else ""
+    return "\n".join([*lines, f"{about(3600 * plan.hours)} in one process{guess}"])
 
 
 def find_record(text: str, stores: Stores) -> Path:

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from benchmark.durations import about
 from benchmark.job import Job
 from benchmark.pool import Ended
 from results.escape import one_line
@@ -91,13 +92,13 @@ class Lines:
         if at.step == first:
             return ""
         seconds = (time.monotonic() - since) / (at.step - first) * (at.steps - at.step)
-        return f" ({seconds / 60:.1f} min)"
+        return f" ({about(seconds)})"
 
     def _left(self) -> str:
         if not self.done or self.done == self.total:
             return ""
         seconds = (time.monotonic() - self._started) / self.done * (self.total - self.done)
-        return f" (about {seconds / 60:.1f} min left)"
+        return f" ({about(seconds)} left)"
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()

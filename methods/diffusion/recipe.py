@@ -9,6 +9,7 @@ from torch import Tensor
 from methods.artifacts import Recipe, Tile
 from methods.diffusion.building import DiffusedSet, DiffusedSetBuilding
 from methods.diffusion.origins import ReadyImages, require_origin
+from methods.flops import Work
 from methods.task import Task
 
 _GUIDED = 3  # passes of the network in each step: with text and image, with the image alone, with neither
@@ -57,7 +58,7 @@ class DiffusedSetRecipe(Recipe):
     def images(self, samples_per_class: int, num_classes: int) -> int:
         return self.per_image * samples_per_class * num_classes
 
-    def flops(self) -> float:
-        """Per generated image; reading one is taken to cost as much as nothing."""
-        ready = self.origin.startswith("images@")
-        return 0.0 if ready else _GUIDED * _PASS * self.steps * (self.resolution / 256) ** 2
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        """Reading a generated image is taken to cost as much as nothing."""
+        each = 0.0 if self.origin.startswith("images@") else _GUIDED * _PASS * self.steps * (self.resolution / 256) ** 2
+        return Work(flops=each * self.images(samples_per_class, num_classes))

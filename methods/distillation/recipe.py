@@ -14,11 +14,14 @@ from methods.base import Method
 from methods.distillation.networks import Depth, Distilled, resnet
 from methods.distillation.training import DinoTraining
 from methods.epochs import Epochs
-from methods.flops import TRAINED, flops_counted
+from methods.flops import Work, flops_counted
 from methods.task import Task
 
 if TYPE_CHECKING:
     from torchvision.models import ResNet
+
+
+_TRAINED = 3  # operations of a training step by those of its forward pass
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,15 @@ class DinoRecipe(Epochs, Recipe):
         backbone.eval().requires_grad_(False)
         return backbone.to(device, memory_format=torch.channels_last)
 
-    def flops(self) -> float:
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        return Work(flops=self._flops() * self.images(samples_per_class, num_classes))
+
+    def _flops(self) -> float:
         """Per image: of the student's views, forward and backward, and of the teacher's."""
         large, small = (
             _forward_flops(self.depth, self.outputs, size) for size in (self.view_size, self.view_size // 2)
         )
-        return TRAINED * (2 * large + self.local_views * small) + 2 * large
+        return _TRAINED * (2 * large + self.local_views * small) + 2 * large
 
     @property
     def identity(self) -> dict[str, object]:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from methods.artifacts import Recipe, Tile
 from methods.epochs import Epochs
-from methods.flops import TRAINED, flops_counted
+from methods.flops import Work, count
 from methods.identity import AsBefore
 from methods.latents.fitting import Fitting
 from methods.latents.networks import LATENT, NOISE, LatentGenerator, LoopForm, loop_classifier
@@ -74,18 +74,29 @@ class LatentRecipe(Epochs, Recipe):
         assert isinstance(made, Fitted)
         return interpolations(made, task)
 
-    def flops(self) -> float:
-        return TRAINED * _forward_flops(self.size, self.hidden, self.perceptual)
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        step = _step(self.size, self.hidden, self.perceptual, self.batch_size)
+        return step * self.steps(samples_per_class, num_classes)
 
 
 @lru_cache(maxsize=64)
-def _forward_flops(size: int, hidden: int, perceptual: Perceptual) -> int:
-    """Operations of drawing, classifying and, with VGG, comparing one image."""
-    with torch.device("meta"), torch.no_grad(), flops_counted() as counter:
-        image = LatentGenerator(size, hidden)(torch.empty(1, LATENT), torch.empty(1, NOISE))
-        loop_classifier(size, 10, "published").eval()(image)
-        if perceptual == "vgg":
-            from torchvision.models import vgg16
+def _step(size: int, hidden: int, perceptual: Perceptual, batch: int) -> Work:
+    """Drawing, classifying and, with VGG, comparing a batch, forward and backward."""
 
-            vgg16().features(torch.cat([image, image]))
-    return counter.get_total_flops()
+    def step(generator: nn.Module, classifier: nn.Module, features: nn.Module | None) -> None:
+        images = generator(torch.empty(batch, LATENT, requires_grad=True), torch.empty(batch, NOISE))
+        losses = classifier(images).sum()
+        if features is not None:
+            losses = losses + features(torch.cat([images, images.detach()])).sum()
+        losses.backward()
+
+    def features() -> nn.Module | None:
+        if perceptual == "lap":
+            return None
+        from torchvision.models import vgg16
+
+        return vgg16().features.requires_grad_(False)
+
+    return count(
+        step, partial(LatentGenerator, size, hidden), partial(loop_classifier, size, 10, "published"), features
+    )

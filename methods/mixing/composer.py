@@ -12,6 +12,7 @@ from torch.nn import functional
 from datasets.base import Dataset
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.compose import Prepared, spared
+from methods.flops import Work
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
@@ -61,6 +62,15 @@ class Mixing(Method):
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
         return self.fill({"generator_size": default_size(dataset)})
+
+    def work(self, dataset: Dataset, images: int) -> Work:
+        segments, rule = self.segments, self.rule
+        each = segments.work(len(rule.segmented), dataset.image_size) if segments else Work()
+        return (each * images + self._mixing(dataset, images)) * self.p_gen
+
+    def _mixing(self, dataset: Dataset, images: int) -> Work:
+        """What a batch that is mixed asks, besides its segmentations."""
+        return Work()
 
     def prepare(self, task: Task, made: tuple[object, ...]) -> "Composer":
         segments = self.segments

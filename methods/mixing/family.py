@@ -10,6 +10,7 @@ from datasets.base import Dataset, get_dataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets
+from methods.flops import Work
 from methods.identity import AsBefore
 from methods.mixing.composer import Composer, Mixing, default_size
 from methods.mixing.networks import Generator
@@ -192,6 +193,9 @@ class Generated(Mixing):
             segments=segments,
             title=self._title(dataset),
         )
+
+    def _mixing(self, dataset: Dataset, images: int) -> Work:
+        return self.recipe(dataset, self._home(dataset)).mixing_work(_known(self.generator_size), images)
 
     def _title(self, dataset: Dataset) -> str:
         """Of the generator: the method's name, with the parameters that are not as usual on `dataset`.

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from methods.artifacts import Recipe, Tile
 from methods.epochs import Epochs
-from methods.flops import flops_counted
+from methods.flops import Work, count
 from methods.identity import hashed_fields
+from methods.mixing.composer import mix_images
+from methods.mixing.masks import mix_features
 from methods.mixing.networks import Discriminator, Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmentation
@@ -75,15 +77,14 @@ class GeneratorRecipe(Epochs, Recipe):
         """Source images: of each sample as many as are mixed."""
         return super().images(samples_per_class, num_classes) * self.mask.sources
 
-    def flops(self) -> float:
-        """Per source image, by the operations that a step does."""
-        encode, decode, judge = _forward_flops(replace(self, epochs=1))
-        n = self.mask.sources
-        # three times forward where weights learn, twice where gradients only pass through
-        sample = 3 * (n * encode + (n + 1) * decode) + 2 * judge + 3 * 2 * judge
-        if self.d_fakes == "fresh":
-            sample += n * encode + decode
-        return sample / n
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        each = Work() if self.segments is None else self.segments.work(len(self.mask.segmented), self.size)
+        step = _step(replace(self, epochs=1)) + each * self.batch_size
+        return step * self.steps(samples_per_class, num_classes)
+
+    def mixing_work(self, size: int, images: int) -> Work:
+        """What mixing so many images of size×size pixels asks of a machine once the generator is trained."""
+        return _mixing(replace(self, epochs=1, size=size, batch_size=images))
 
     @property
     def identity(self) -> dict[str, object]:
@@ -94,15 +95,40 @@ class GeneratorRecipe(Epochs, Recipe):
 
 
 @lru_cache(maxsize=64)
-def _forward_flops(recipe: GeneratorRecipe) -> tuple[int, int, int]:
-    """Operations of encoding, decoding and judging one image."""
-    with torch.device("meta"):
-        generator, discriminator = recipe.network(), Discriminator(recipe.width, strides=recipe.strides)
-        images = torch.empty(1, 3, recipe.size, recipe.size)
-    counts = []
-    value = images
-    for work in (generator.encode, generator.decode, discriminator):
-        with torch.no_grad(), flops_counted() as counter:
-            value = work(value)
-        counts.append(counter.get_total_flops())
-    return counts[0], counts[1], counts[2]
+def _step(recipe: GeneratorRecipe) -> Work:
+    """The networks of one step, forward and backward."""
+
+    def step(generator: Generator, discriminator: Discriminator) -> None:
+        images, mask = _batch(recipe)
+        features = generator.encode(images.flatten(0, 1))
+        mixed = mix_features(features.unflatten(0, images.shape[:2]).unbind(0), mask)
+        generated = generator.decode(torch.cat([features, mixed]))
+        fakes = generated[-len(mask) :]
+        (generated.sum() + discriminator.requires_grad_(False)(fakes).sum()).backward()
+        if recipe.d_fakes == "fresh":
+            _mix(generator, images, mask)
+        discriminator.requires_grad_(True)(torch.cat([images[0], fakes.detach()])).sum().backward()
+
+    return count(
+        step,
+        lambda: recipe.network().bfloat16(),
+        lambda: Discriminator(recipe.width, strides=recipe.strides).bfloat16(),
+    )
+
+
+@lru_cache(maxsize=64)
+def _mixing(recipe: GeneratorRecipe) -> Work:
+    """A batch mixed by the generator."""
+    return count(lambda generator: _mix(generator, *_batch(recipe)), lambda: recipe.network().bfloat16())
+
+
+def _mix(generator: Generator, images: Tensor, mask: Tensor) -> Tensor:
+    with torch.no_grad():
+        return mix_images(generator, images, mask)
+
+
+def _batch(recipe: GeneratorRecipe) -> tuple[Tensor, Tensor]:
+    """Images and mask of a step, empty."""
+    side, samples = recipe.size, recipe.batch_size
+    images = torch.empty(recipe.mask.sources, samples, 3, side, side, dtype=torch.bfloat16)
+    return images, torch.empty(samples, side // 4, side // 4, dtype=torch.long)

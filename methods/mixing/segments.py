@@ -16,11 +16,14 @@ import torch
 from torch import Tensor
 
 from datasets.base import Dataset
+from methods.flops import Work
 from methods.identity import AsBefore
 from methods.mixing import felzenszwalb
 from methods.mixing.felzenszwalb import segment, segment_all
 
 __all__ = ["Segmentation", "Segmenter", "default_scale", "segment", "segment_batch"]
+
+_PIXEL_SECONDS = 5e-7  # of one core (`make bench`)
 
 Timing = Literal["augmented", "precomputed"]
 
@@ -50,6 +53,10 @@ class Segmentation:
     scale: int
     noise: float = 0.0
     native: Annotated[bool, AsBefore(False)] = False
+
+    def work(self, images: int, size: int) -> Work:
+        """What segmenting augmented images of a step asks of a machine."""
+        return Work(seconds=images * size**2 * _PIXEL_SECONDS if self.timing == "augmented" else 0.0)
 
     def precompute(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Segment ids of a subset's images, uint8 N×H×W×3 -> N×H×W int16 on the CPU.

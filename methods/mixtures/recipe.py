@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe, Tile
+from methods.flops import Work
 from methods.mixtures.building import MixedSet, MixedSetBuilding
 from methods.task import Task
 
@@ -59,9 +60,10 @@ class MixedSetRecipe(Recipe):
     def images(self, samples_per_class: int, num_classes: int) -> int:
         return self.per_image * samples_per_class * num_classes
 
-    def flops(self) -> float:
-        """Per mixed image; a look is two thirds of the teacher's own training step, without gradients of weights."""
-        return _LOOKS * self.teacher.flops() * 2 / 3
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        """A look is two thirds of the teacher's own training step, without gradients of weights."""
+        size = (samples_per_class, num_classes)
+        return self.teacher.work(*size) * (2 / 3 * _LOOKS * self.images(*size) / self.teacher.images(*size))
 
     @property
     def identity(self) -> dict[str, object]:

@@ -1,13 +1,16 @@
 """Parametric scattering networks (Gauthier et al., 2022; FIDELITY section 13)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
+import torch
 from torch import nn
 
 from datasets.base import Dataset
 from datasets.registry import BadInput
 from methods.base import NO_BUDGETS, Budgets, Method
+from methods.flops import Work, count
 from methods.registry import register
 from methods.scattering.filters import STRIDE, Initial, Wavelets
 from methods.scattering.transform import COEFFICIENTS, Scattering
@@ -55,8 +58,21 @@ class ParametricScattering(Method):
     def classifier_input(self, image_size: int) -> tuple[int, int]:
         return 3 * COEFFICIENTS, image_size // STRIDE
 
+    def work(self, dataset: Dataset, images: int) -> Work:
+        return _step(self.initial, self.learnable, dataset.image_size, images)
+
     def network(self, classifier: nn.Module) -> nn.Module:
         return ScatteringNetwork(Scattering(Wavelets(self.initial, self.learnable)), classifier)
+
+
+@lru_cache(maxsize=16)
+def _step(initial: Initial, learnable: bool, size: int, images: int) -> Work:
+    """The transform of a batch, forward and backward; Fourier transforms count by what they write."""
+    return count(
+        lambda transform, images: transform(images).sum().backward(),
+        lambda: Scattering(Wavelets(initial, learnable)),
+        lambda: torch.empty(images, 3, size, size, requires_grad=not learnable),
+    )
 
 
 class ScatteringNetwork(nn.Sequential):

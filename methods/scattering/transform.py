@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from methods.precision import without_autocast
 from methods.scattering.filters import ANGLES, STRIDE, Wavelets, low_pass
 
 COEFFICIENTS = 1 + 2 * ANGLES + ANGLES**2
@@ -22,7 +23,7 @@ class Scattering(nn.Module):
         self.wavelets = wavelets
 
     def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):
+        with without_autocast(images.device):
             signals = _pad(images.to(self.wavelets.slants.dtype)).flatten(0, 1)
             filters = self.wavelets(signals.shape[-1])
             parts = signals.split(_CACHED if images.device.type == "cpu" else len(signals))

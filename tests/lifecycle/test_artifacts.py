@@ -21,6 +21,7 @@ from benchmark.study import Grid, load_study
 from datasets.base import get_dataset
 from methods.artifacts import Artifact, Recipe, Tile
 from methods.base import Method
+from methods.flops import Work
 from methods.history import LossHistory
 from methods.streams import derive
 from methods.task import Task
@@ -93,8 +94,8 @@ class Tiny(Recipe):
     def images(self, samples_per_class, num_classes):
         return self.steps * samples_per_class * num_classes
 
-    def flops(self):
-        return 1e6
+    def work(self, samples_per_class, num_classes):
+        return Work(1e6 * self.images(samples_per_class, num_classes))
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,8 @@ def grid_of(*runs) -> Grid:
     return Grid("demo", load_study("demo"), "demo", (0,), cells)
 
 
-def test_plan_puts_each_artifact_before_the_first_run_that_needs_it(store, shaky):
+def test_plan_puts_each_artifact_before_the_first_run_that_needs_it(store, shaky, monkeypatch):
+    monkeypatch.setattr("benchmark.provenance.os.nice", lambda by: 0)  # however the tests are run
     runs = [shaky(), shaky(strength=0.5), shaky(size=3)]
     plan = make_plan(grid_of(*runs), Stores(store, alone=True))
     one, other = runs[0].artifacts[0], runs[2].artifacts[0]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmark.training.nets import build_network, forward_flops
+from benchmark.training.nets import build_network, step_work
 from benchmark.training.nets.wide_resnet import Dropout
 from datasets.registry import BadInput
 
@@ -70,5 +70,8 @@ def test_dropout_neighbours_are_independent():
     assert torch.corrcoef(mask.T).fill_diagonal_(0).abs().max() < 0.01
 
 
-def test_flops_are_counted_without_computing():
-    assert forward_flops("wrn-16-8", 10, 32) == pytest.approx(3.1e9, rel=0.05)
+def test_a_step_is_counted_without_computing():
+    step = step_work("wrn-16-8", 10, 32, 10)
+    assert step.flops == pytest.approx(10 * 3 * 3.1e9, rel=0.02)
+    assert 100 < step.operators < 200
+    assert step.written == pytest.approx(10 * step_work("wrn-16-8", 10, 32, 1).written, rel=0.6)  # weights once

@@ -99,7 +99,8 @@ def test_estimates_need_no_data(store, empty_root):
     assert make_plan(grid, Stores(store, alone=True)).counts()["missing"] == 6
     (seconds, guessed), (short, _) = (Costs([], [], "cpu").seconds(runs(size=size)) for size in (100, 5))
     assert guessed
-    assert seconds / short == pytest.approx(1000 * 1000 / (50 * 3000))
+    shown = 1000 * 1000 / (50 * 3000)
+    assert seconds / short == pytest.approx(shown, rel=0.05)  # smaller batches have as many operators
     wide = Costs([], [], "cpu", flops=1).seconds(runs(size=1))[0] / (10 * 3000)
     assert wide == pytest.approx(3 * 2 * 64 * 22.6e6, rel=0.02)  # every weight at every place of an 8×8 map
 

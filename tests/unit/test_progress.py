@@ -28,7 +28,7 @@ def test_a_line_has_each_job_s_time_left_at_its_speed_since_it_was_seen(clock, c
     lines(at(10), [])  # taken up at a checkpoint
     clock[0] += 30
     lines(at(25), [])
-    assert capsys.readouterr().err == "[0/2] running: hydramix generator seed 0 25/100 (2.5 min) loss 1.500\n"
+    assert capsys.readouterr().err == "[0/2] running: hydramix generator seed 0 25/100 (about 2 min) loss 1.500\n"
 
 
 def test_a_job_that_has_not_moved_has_no_time_left(clock, capsys):
@@ -44,5 +44,5 @@ def test_an_ended_job_has_a_line_and_the_rest_its_time(clock, capsys):
     clock[0] += 60
     lines({}, [(JOB, "done", "top-1 30%")])
     assert capsys.readouterr().err.endswith(
-        "done: namespace(row='hydramix generator', seed=0): top-1 30% (about 2.0 min left)\n"
+        "done: namespace(row='hydramix generator', seed=0): top-1 30% (about 2 min left)\n"
     )

@@ -10,7 +10,7 @@ from torch import nn
 from benchmark.training.nets.scattering_wrn import ScatteringWideResNet
 from benchmark.training.nets.wide_resnet import WideResNet
 from datasets.registry import BadInput
-from methods.flops import flops_counted
+from methods.flops import Work, count
 
 _WRN = re.compile(r"wrn-(\d+)-(\d+)")
 _SCATTERING_WRN = re.compile(r"scattering-wrn-([1-9]\d*)")
@@ -64,12 +64,16 @@ def _require(model: str, known: list[str], library: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def forward_flops(name: str, num_classes: int, image_size: int, channels: int = 3) -> int:
-    """Floating-point operations of one image's forward pass, counted without computing anything."""
+def step_work(name: str, num_classes: int, image_size: int, batch: int, channels: int = 3) -> Work:
+    """What a network's training step of a batch asks of a machine, forward and backward, in half precision."""
+
+    def network() -> nn.Module:
+        return build_network(name, num_classes, 0.0, channels).bfloat16()
+
+    def images() -> torch.Tensor:
+        return torch.empty(batch, channels, image_size, image_size, dtype=torch.bfloat16)
+
     try:
-        with torch.device("meta"), flops_counted() as counter:
-            network = build_network(name, num_classes, 0.0, channels).eval()
-            network(torch.empty(1, channels, image_size, image_size))
+        return count(lambda network, images: network(images).sum().backward(), network, images)
     except (RuntimeError, AssertionError) as error:
         raise BadInput(f"network '{name}' cannot take images of {image_size}×{image_size}: {error}") from error
-    return counter.get_total_flops()

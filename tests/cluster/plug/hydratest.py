@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from methods.artifacts import Artifact, Recipe
 from methods.base import Method
+from methods.flops import Work
 from methods.history import LossHistory
 from methods.registry import register
 from methods.streams import derive
@@ -77,8 +78,8 @@ class Matrix(Recipe):
     def images(self, samples_per_class, num_classes):
         return self.steps * samples_per_class * num_classes
 
-    def flops(self):
-        return 1e6
+    def work(self, samples_per_class, num_classes):
+        return Work(1e6 * self.images(samples_per_class, num_classes))
 
 
 @register("test-generator", label="Test generator", source="the tests")
