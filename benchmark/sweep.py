@@ -39,10 +39,11 @@ class RunRequest:
 
 
 class Screen(NamedTuple):
-    """The person in front of a sweep. note: told a line; progress: gives a watch over so many jobs;
-    confirm: asked before a long sweep, raises where the answer is no."""
+    """The person in front of a sweep. note: told a line; answer: given what was asked for; progress: gives a watch
+    over so many jobs; confirm: asked before a long sweep, raises where the answer is no."""
 
     note: Callable[[str], None]
+    answer: Callable[[str], None]
     progress: Callable[[int], AbstractContextManager[Watch]]
     confirm: Callable[[str], None]
 
@@ -63,7 +64,7 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
         guess = " (a guess: no wall time is recorded)" if guessed else ""
         note(f"{len(jobs) - builds} to run{first}, {about(3600 * hours / request.workers)}{guess}")
     for job in jobs if request.dry_run else []:
-        note(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
+        screen.answer(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
     if jobs and not request.dry_run:
         warn_of_code(note)
         require_data(jobs)

@@ -5,6 +5,7 @@ import click
 from benchmark.cli import data, generators, results, sweeps
 
 
+@click.version_option(package_name="hydrabench")
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def cli() -> None:
     """HydraBench: image classifiers from very few images.

@@ -14,11 +14,12 @@ _AT_ONCE = 250  # images that `verify` has in memory where they are decoded on d
 @click.command("list")
 @click.argument("what", type=click.Choice(["methods", "datasets", "studies", "presets"]))
 @click.option("--format", "form", type=FORMATS, default="text")
-def list_(what: str, form: str) -> None:
+@click.option("--all", "every", is_flag=True, help="With their parameters.")
+def list_(what: str, form: str, every: bool) -> None:
     """List methods, datasets, studies or presets."""
     from benchmark.cli.listing import listing, show_json, show_table
 
-    click.echo(show_json(listing(what)) if form == "json" else show_table(listing(what)))
+    click.echo(show_json(listing(what)) if form == "json" else show_table(listing(what), every))
 
 
 @click.group(no_args_is_help=False)

@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from benchmark.outlines import PlanSummary
     from benchmark.run import Build
 
+_WIDEST = {"name": 18, "label": 34, "available": 9, "source": 32}  # characters of a list that fits 100 columns
 _FEW = 50  # training images for which a method's own protocol is listed
 
 
@@ -35,7 +38,14 @@ def show_json(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def show_table(rows: list[dict[str, object]]) -> str:
+def show_table(rows: list[dict[str, object]], every: bool = True) -> str:
+    """The rows as text; not every column: name, label, whether available, and as much of the source as fits."""
+    if not every:
+        rows = [{name: row[name] for name in ("name", "label", "available", "source")} for row in rows]
+        rows = [
+            {name: shorten(str(_plain(value)), _WIDEST[name], placeholder=" …") for name, value in row.items()}
+            for row in rows
+        ]
     shown = [{name: _plain(value) for name, value in row.items()} for row in rows]
     return tabulate(shown, headers="keys", disable_numparse=True)
 
@@ -110,7 +120,8 @@ def _artifact(job: "Build", state: str) -> dict[str, object]:
     }
 
 
-def plan_text(plan: "PlanSummary") -> str:
+def plan_text(plan: "PlanSummary", every: bool = False) -> str:
+    """What `plan` says; every: names each artifact that is to be built."""
     counts = {"runs": sum(plan.counts.values())} | plan.counts
     lines = [plan.title, f"preset {plan.preset}, seeds {','.join(map(str, plan.seeds))}", ""]
     lines += [f"{count:6d} {state}" for state, count in counts.items()]
@@ -124,9 +135,25 @@ def plan_text(plan: "PlanSummary") -> str:
     if plan.builds:
         states = ", ".join(f"{count} {state}" for state, count in Counter(state for state, _ in plan.builds).items())
         lines += ["", f"artifacts that these runs share, built first: {states}"]
-        lines += [f"  {state:8} {job}" for state, job in plan.builds if state != "done"]
+        lines += [f"  {line}" for line in (_each if every else _summed)(plan.builds)]
     guess = " (a guess at nominal rates: no wall time is recorded for some of it)" if plan.guessed else ""
     return "\n".join([*lines, f"{about(3600 * plan.hours)} in one process{guess}"])
+
+
+def _each(builds: Iterable[tuple[str, "Build"]]) -> list[str]:
+    return [f"{state:8} {job}" for state, job in builds if state != "done"]
+
+
+def _summed(builds: Iterable[tuple[str, "Build"]]) -> list[str]:
+    """A line for each kind of artifact that is not done, whatever its size and seed."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for state, job in builds:
+        if state != "done":
+            found.setdefault((state, job.row), Counter())[job.dataset.training_source] += 1
+    return [
+        f"{state:8} {row}: {', '.join(f'{count} of {source}' for source, count in sources.items())}"
+        for (state, row), sources in found.items()
+    ]
 
 
 def find_record(text: str, stores: Stores) -> Path:

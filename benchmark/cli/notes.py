@@ -21,6 +21,11 @@ def note(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
+def answer(text: str) -> None:
+    """What was asked for, to standard output; like `note` it obeys nothing."""
+    click.echo(printable(text))
+
+
 def note_left_out(problems: Iterable[str]) -> None:
     """Names the files that were not used, and why."""
     for problem in dict.fromkeys(problems):
@@ -66,4 +71,4 @@ def screen() -> "Screen":
     from benchmark.cli.progress import make_progress
     from benchmark.sweep import Screen
 
-    return Screen(note, make_progress, confirm)
+    return Screen(note, answer, make_progress, confirm)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from benchmark.cli import completion
 from benchmark.selection import Selection
 from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, split_outside
@@ -145,11 +146,25 @@ def _settings(command: F) -> F:
 
 
 _AXES: dict[str, Option] = {
-    "preset": click.option("--preset", help="paper, quick or demo; default: the study's own."),
-    "datasets": click.option(
-        "--dataset", "datasets", type=Names(), default="", help="E.g. cifar10-dedup, folder:PATH."
+    "preset": click.option(
+        "--preset", help="paper, quick or demo; default: the study's own.", shell_complete=completion.presets
     ),
-    "methods": click.option("--method", "methods", type=Names(), default="", help="E.g. 'mixup,cutout(length=8)'."),
+    "datasets": click.option(
+        "--dataset",
+        "datasets",
+        type=Names(),
+        default="",
+        help="E.g. cifar10-dedup, folder:PATH.",
+        shell_complete=completion.datasets,
+    ),
+    "methods": click.option(
+        "--method",
+        "methods",
+        type=Names(),
+        default="",
+        help="E.g. 'mixup,cutout(length=8)'.",
+        shell_complete=completion.methods,
+    ),
     "samples_per_class": click.option("--samples-per-class", type=Integers(1), default="", help="E.g. 5,10."),
     "seeds": click.option("--seeds", type=Integers(0), default="", help="E.g. 0-4 or 0,2."),
     "settings": _settings,

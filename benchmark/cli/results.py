@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.cli import completion
 from benchmark.cli.notes import note, note_left_out, note_written, put, readable
 from benchmark.cli.options import (
     FORMATS,
@@ -25,7 +26,7 @@ from benchmark.cli.options import (
 from benchmark.selection import Selection, study_names
 from datasets.paths import real_path
 from datasets.registry import BadInput
-from results.escape import one_line
+from results.escape import one_line, printable
 from results.stores import Stores
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ EXPORTS = ("csv", "parquet", "json")
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=completion.studies)
 @selection_options
 @stores_options
 @click.option("--format", "form", type=TABLE_FORMATS, help="Default: by the output's suffix, else text.")
@@ -75,7 +76,7 @@ def table(
 
 
 @click.command()
-@click.argument("studies", nargs=-1)
+@click.argument("studies", nargs=-1, shell_complete=completion.studies)
 @selection_options
 @stores_options
 def tables(studies: tuple[str, ...], selection: Selection, stores: Stores) -> None:
@@ -93,7 +94,7 @@ def tables(studies: tuple[str, ...], selection: Selection, stores: Stores) -> No
 
 
 @click.command()
-@click.argument("studies", nargs=-1)
+@click.argument("studies", nargs=-1, shell_complete=completion.studies)
 @selection_options
 @stores_options
 @click.option("--margin", type=click.FloatRange(0, min_open=True), help="Points within which means are equal.")
@@ -137,7 +138,7 @@ def verdict(
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=completion.studies)
 @selection_options
 @stores_options
 @output_option("The folder (default: results/figures).")
@@ -155,7 +156,7 @@ def figure(study: str, output: Path | None, selection: Selection, stores: Stores
 
 
 @click.command()
-@click.argument("studies", nargs=-1)
+@click.argument("studies", nargs=-1, shell_complete=completion.studies)
 @selection_options
 @stores_options
 @output_option("The folder (default: results/figures).")
@@ -175,7 +176,7 @@ def figures(studies: tuple[str, ...], output: Path | None, selection: Selection,
 
 
 @click.command()
-@click.argument("methods", nargs=-1, required=True)
+@click.argument("methods", nargs=-1, required=True, shell_complete=completion.methods)
 @click.option("--study", default="table1", show_default=True, help="For datasets, sizes, preset and seeds.")
 @selection_options_but_methods
 @stores_options
@@ -229,25 +230,27 @@ def report(output: Path | None, stores: Stores) -> None:
 @click.command()
 @click.argument("key")
 @stores_options
-def show(key: str, stores: Stores) -> None:
-    """Print everything that made a number.
+@click.option("--format", "form", type=FORMATS, default="text")
+def show(key: str, form: str, stores: Stores) -> None:
+    """Say what made a number, and the command that makes it again.
 
-    KEY: a run's or an artifact's key, its first digits, or its folder.
+    KEY: a run's or an artifact's key, its first digits, or its folder. As JSON, everything that is recorded.
     """
     import json
 
     from benchmark.cli.listing import find_record
+    from benchmark.cli.summary import summary
     from results.reader import RecordError, read_json
 
     path = find_record(key, stores)
     try:
-        click.echo(json.dumps(read_json(path), indent=1))
+        click.echo(json.dumps(read_json(path), indent=1) if form == "json" else printable(summary(path)))
     except RecordError as error:
         raise BadInput(f"{path}: {error}") from error
 
 
 @click.command("export")
-@click.argument("studies", nargs=-1)
+@click.argument("studies", nargs=-1, shell_complete=completion.studies)
 @selection_options
 @stores_options
 @click.option("--format", "form", type=click.Choice(EXPORTS), help="Default: by the output's suffix.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from benchmark.cli import completion
 from benchmark.cli.notes import note, note_left_out, screen
 from benchmark.cli.options import FORMATS, deterministic_option, selection_options, store_option, stores_options
 from benchmark.selection import Selection
@@ -13,11 +14,12 @@ from results.stores import Stores
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=completion.studies)
 @selection_options
 @stores_options
 @click.option("--format", "form", type=FORMATS, default="text")
-def plan(study: str, form: str, selection: Selection, stores: Stores) -> None:
+@click.option("--all", "every", is_flag=True, help="Name each artifact that is to be built.")
+def plan(study: str, form: str, every: bool, selection: Selection, stores: Stores) -> None:
     """Say what of STUDY is done and what the rest costs.
 
     \b
@@ -36,11 +38,11 @@ def plan(study: str, form: str, selection: Selection, stores: Stores) -> None:
 
         summary = make_plan(load_grid(study, selection), stores, records).summary()
     note_left_out(records.problems)
-    click.echo(plan_json(summary) if form == "json" else plan_text(summary))
+    click.echo(plan_json(summary) if form == "json" else plan_text(summary, every))
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=completion.studies)
 @selection_options
 @stores_options
 @click.option("--workers", type=click.IntRange(1), default=1, help="Runs side by side, a process each.")
@@ -73,7 +75,7 @@ def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=completion.studies)
 @click.option("--profile", required=True, help="Where jobs go: a file of slurm/profiles, or yours.")
 @selection_options
 @stores_options
@@ -101,7 +103,7 @@ def submit(study: str, selection: Selection, stores: Stores, **values: Any) -> N
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=completion.studies)
 @selection_options
 @stores_options
 @click.option("--watch", is_flag=True, help="Look again until nothing is queued or running.")

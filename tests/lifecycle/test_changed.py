@@ -187,7 +187,7 @@ def test_a_sweep_says_so_in_a_line_and_its_exit_status_is_1(own, store, draw_tre
         yield lambda running, ended: draw_tree(own, seed=2) if ended else None
 
     plan = make_plan(grid, Stores(store, alone=True))
-    assert run_plan(plan, store, RunRequest(), Screen(notes.append, progress, pytest.fail)) == 1
+    assert run_plan(plan, store, RunRequest(), Screen(notes.append, notes.append, progress, pytest.fail)) == 1
     assert "summary: 1 done, 1 failed" in notes
     assert [note.count(SAID.format(own)) for note in notes if note.startswith("failed: ")] == [1]
 

@@ -126,8 +126,9 @@ def test_run_show_and_tables_agree(hydrabench, store, tmp_path):
     assert hydrabench("run", "demo", "--method", "baseline", *SHORT).returncode == 0
     (path,) = store.rglob("record.json")
     record = json.loads(path.read_text())
-    assert json.loads(hydrabench("show", record["key"][:6]).stdout) == record
-    assert json.loads(hydrabench("show", str(path.parent)).stdout) == record
+    assert json.loads(hydrabench("show", record["key"][:6], "--format", "json").stdout) == record
+    said = hydrabench("show", str(path.parent)).stdout
+    assert f"top-1 {record['metrics']['top1']:.2f}" in said and record["key"] in said
     line = json.loads(hydrabench("table", "demo", "--method", "baseline", "--format", "json", *SHORT).stdout)[0]
     assert line["n"] == 1
     assert line["mean"] == pytest.approx(record["metrics"]["top1"], abs=1e-5)

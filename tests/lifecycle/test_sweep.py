@@ -156,7 +156,7 @@ def test_a_long_sweep_without_gpu_asks_first(hydrabench, store, monkeypatch):
 def test_dry_run_names_the_runs_and_starts_nothing(hydrabench, store):
     answer = hydrabench("run", "demo", "--seeds", "0", "--dry-run")
     assert answer.returncode == 0
-    assert answer.stderr.count("would run: digits") == 11
+    assert answer.stdout.count("would run: digits") == 11
     assert not store.exists()
 
 
@@ -220,8 +220,8 @@ def test_a_failing_generator_fails_its_runs_alone_and_is_retried(hydrabench, sto
     assert "hydramix generator (generator_size=32) of digits 2/class seed 0" in json.loads(failure.read_text())["error"]
     plan = json.loads(hydrabench("plan", *diverging, "--format", "json").stdout)
     assert [artifact["state"] for artifact in plan["artifacts"]] == ["failed"]
-    assert "would build" not in hydrabench("run", *diverging, "--dry-run").stderr
-    assert "would build: hydramix generator" in hydrabench("run", *diverging, "--dry-run", "--retry").stderr
+    assert "would build" not in hydrabench("run", *diverging, "--dry-run").stdout
+    assert "would build: hydramix generator" in hydrabench("run", *diverging, "--dry-run", "--retry").stdout
 
 
 ONE = ["demo", "--method", "baseline", "--seeds", "0", "--set", "protocol.network=wrn-10-1", *SHORT]

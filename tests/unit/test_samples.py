@@ -12,7 +12,7 @@ from datasets.base import get_dataset
 from datasets.registry import BadInput
 from methods.registry import parse_method
 
-SCREEN = Screen(lambda text: None, lambda total: pytest.fail("trains"), lambda question: None)
+SCREEN = Screen(lambda text: None, lambda text: None, lambda total: pytest.fail("trains"), lambda question: None)
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""What `show` says of a record: what it is of, what came out, what made it, and the command that makes it again."""
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmark.selection import Selection, study_names
+from datasets.registry import BadInput
+from results.artifacts import ARTIFACT, ArtifactRecord, read_artifact
+from results.metrics import METRICS
+from results.records import Environment, Record, dataset_id, kind_of, read_record
+
+
+def summary(path: Path) -> str:
+    """The record in a file, of a run or an artifact, in a few lines; raises RecordError where it cannot be trusted."""
+    return _of_artifact(read_artifact(path)) if path.name == ARTIFACT else _of_run(read_record(path))
+
+
+def _of_run(record: Record) -> str:
+    run = record.run
+    numbers = [f"{METRICS[n].word if n in METRICS else n} {value:.2f}" for n, value in record.values.items()]
+    protocol = ", ".join(f"{name} {value}" for name, value in run["protocol"].items())
+    lines = [
+        _place(dataset_id(run["dataset"]), record.row, run, record.key),
+        ", ".join(numbers),
+        f"preset {record.preset}: {protocol}",
+        f"{record.steps} steps in {record.train_seconds:.0f} s, evaluation {record.eval_seconds:.0f} s",
+        *_made(record.environment, record.finished, record.resumed),
+        *(f"artifact {key}" for key in record.artifacts),
+        *(f"warning: {warning}" for warning in record.warnings),
+    ]
+    return "\n".join([*lines, *_again(record)])
+
+
+def _of_artifact(record: ArtifactRecord) -> str:
+    what = record.artifact
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in record.losses.items())
+    lines = [
+        _place(what["source"], what["recipe"]["name"], what, record.key),
+        *([losses] if losses else []),
+        f"preset {record.preset}; {record.steps} steps in {record.train_seconds:.0f} s",
+        *_made(record.environment, record.finished, record.resumed),
+        *(f"warning: {warning}" for warning in record.warnings),
+    ]
+    return "\n".join(lines)
+
+
+def _place(images: str, row: str, identity: dict[str, Any], key: str) -> str:
+    return f"{images}, {identity['samples_per_class']}/class, {row}, seed {identity['seed']} [{key}]"
+
+
+def _made(here: Environment, finished: str, resumed: int) -> list[str]:
+    commit = f"commit {here.commit[:9] if here.commit else 'unknown'}{' with changes' * bool(here.dirty)}"
+    again = f", taken up {resumed} times" if resumed else ""
+    versions = ", ".join(f"{name} {here.versions[name]}" for name in ("python", "torch") if name in here.versions)
+    return [f"made {finished} on {here.host} ({here.device}, {here.precision}), {commit}, {versions}{again}"]
+
+
+def _again(record: Record) -> list[str]:
+    """The command that makes the record's run again, where this checkout has one that gives its key."""
+    for name in sorted(study_names(), key=lambda name: name != "table1"):  # the one that people know
+        with suppress(BadInput):
+            words = _words(name, record)
+            if words and record.key in _keys(name, record):
+                return [f"made again by: {shlex.join(words)}"]
+    return ["no study, preset and method of this checkout give its key: they or --set were others"]
+
+
+def _words(study: str, record: Record) -> list[str]:
+    run = record.run
+    names = ["--preset", record.preset, "--dataset", run["dataset"]["name"], "--method", record.row]
+    return ["hydrabench", "run", study, *names, *_numbers(run["samples_per_class"], run["seed"])]
+
+
+def _numbers(size: int, seed: int) -> list[str]:
+    return ["--samples-per-class", str(size), "--seeds", str(seed)]
+
+
+def _keys(study: str, record: Record) -> set[str]:
+    """The keys of a study's runs with the record's selectors; none where it measures something else."""
+    from benchmark.study import load_grid, load_study
+
+    run = record.run
+    if load_study(study).measure != kind_of(run):
+        return set()
+    places = (run["dataset"]["name"],), (record.row,), (run["samples_per_class"],), (run["seed"],)
+    return {one.key for one in load_grid(study, Selection(record.preset, *places)).runs()}
