@@ -115,7 +115,7 @@ def test_real_photos_are_tested_in_parts_and_never_all_in_memory(imagenette, dec
     test, network = imagenette.test(), Counting(decoded)
     assert not decoded
     tracemalloc.start()
-    metrics = evaluate(network, test, "fp32", torch.device("cpu"))
+    metrics, _ = evaluate(network, test, "fp32", torch.device("cpu"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert network.seen == [(min(30 * part, 200), 30 if part < 7 else 20) for part in range(1, 8)]
