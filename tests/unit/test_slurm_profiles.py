@@ -20,7 +20,7 @@ def own(tmp_path, monkeypatch):
     return load
 
 
-@pytest.mark.parametrize("name", ["local", "debug", "slurm-example", "dev-cluster"])
+@pytest.mark.parametrize("name", ["local", "debug", "slurm-example", "slurm-mps", "dev-cluster"])
 def test_the_suites_own_profiles_load(name):
     assert load_profile(name).executor == {"local": "local", "debug": "debug"}.get(name, "slurm")
 
