@@ -46,7 +46,8 @@ class DinoRecipe(Epochs, Recipe):
 
     @property
     def title(self) -> str:
-        return f"dino resnet{self.depth}" + (f" ({self.mixing.name})" if self.mixing else "")
+        told = [*([] if self.learning_rate else ["random weights"]), *([self.mixing.name] if self.mixing else [])]
+        return f"dino resnet{self.depth}" + (f" ({', '.join(told)})" if told else "")
 
     def needs(self, dataset: Dataset, samples_per_class: int, seed: int) -> tuple[Artifact, ...]:
         return self.mixing.needs(dataset, samples_per_class, seed) if self.mixing else ()

@@ -357,3 +357,5 @@ def test_a_backbone_needs_the_generator_that_other_rows_use():
     assert resolved().needs(dataset, 2, 0)[0].needs() == ()
     keys = {str(method.recipe().identity) for method in (resolved(), mixed("hydramix"), mixed("chimeramix-seg"))}
     assert len(keys) == 3
+    titles = [resolved(text).recipe().title for text in ("dino", "dino(weights=random)", "dino(mixing=hydramix)")]
+    assert titles == ["dino resnet18", "dino resnet18 (random weights)", "dino resnet18 (hydramix)"]
