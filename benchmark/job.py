@@ -3,7 +3,7 @@
 import datetime
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,6 +18,12 @@ from results.records import SCHEMA, RecordError, Unreadable, read_record
 logger = logging.getLogger("hydrabench")
 
 Job = Run | Build
+
+
+def doubts(jobs: Iterable[Job]) -> list[str]:
+    """A line for each dataset of jobs whose images may not be what a person means them to be."""
+    found = {dataset.text: dataset.doubts() for dataset in dict.fromkeys(job.dataset for job in jobs)}
+    return [f"{text}: {'; '.join(told)}" for text, told in found.items() if told]
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class PlanSummary:
     hours: float = 0.0  # of one process, for what is left
     guessed: bool = False  # whether some of them rest on no recorded wall time
     missing: tuple[str, ...] = ()  # what keeps runs from being made here, and how to get it
+    doubts: tuple[str, ...] = ()  # of datasets whose images may not be what a person means them to be
 
 
 def finished(outline: Outline, records: Records, stores: Stores) -> PlanSummary | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.estimate import Costs
+from benchmark.job import doubts
 from benchmark.outlines import PlanSummary
 from benchmark.run import Build, Run, with_needs
 from benchmark.study import Grid
@@ -61,6 +62,7 @@ class Plan:
             hours=hours,
             guessed=guessed,
             missing=self.missing(),
+            doubts=tuple(doubts(self.jobs())),
         )
 
     def jobs(self, retry: bool = False, force: bool = False) -> list[Run | Build]:

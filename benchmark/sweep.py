@@ -11,7 +11,7 @@ from typing import NamedTuple
 from benchmark.checkout import code_state
 from benchmark.durations import about, parse_duration
 from benchmark.estimate import has_gpu
-from benchmark.job import Job, sweep_up_after
+from benchmark.job import Job, doubts, sweep_up_after
 from benchmark.plan import Plan
 from benchmark.pool import Ended, Pool, Watch
 from benchmark.protocol import usable_cores
@@ -66,8 +66,8 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
     for job in jobs if request.dry_run else []:
         screen.answer(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
     if jobs and not request.dry_run:
-        warn_of_code(note)
         require_data(jobs)
+        warn(jobs, note)
         _confirm(hours / request.workers, request, screen)
         ended = _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
         return 1 if _still_failed(plan, ended) or plan.counts()["unavailable"] else 0
@@ -111,9 +111,9 @@ def require_data(jobs: Sequence[Job]) -> None:
         find_subset(dataset, size, seed)
 
 
-def warn_of_code(note: Callable[[str], None]) -> None:
-    """Says once what every record of this sweep will say of its code."""
-    for warning in code_state().warnings():
+def warn(jobs: Iterable[Job], note: Callable[[str], None]) -> None:
+    """Says once what the records of these jobs will say of their code and images."""
+    for warning in [*code_state().warnings(), *doubts(jobs)]:
         note(f"warning: {warning}")
 
 

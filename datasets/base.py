@@ -139,9 +139,13 @@ class Dataset:
         except ValueError as error:
             raise DataCorrupt(f"{self.text}: {error}; get it anew") from error
 
-    def remarks(self) -> list[str]:
-        """After `check`: lines on what is readable and yet may not be what a person means it to be."""
+    def doubts(self) -> list[str]:
+        """What of the images may not be what a person means them to be: said before a sweep, and in its records."""
         return []
+
+    def remarks(self) -> list[str]:
+        """After `check`: the doubts, and what else `data verify` has to say of what is readable."""
+        return self.doubts()
 
     def prepare(self) -> None:
         """Downloads what is missing and checks it; nothing to do for data that come with a package."""

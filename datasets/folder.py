@@ -10,7 +10,7 @@ import numpy as np
 
 from datasets.base import Dataset, Images, register_dataset
 from datasets.contents import Contents
-from datasets.images import open_rgb
+from datasets.images import hides_colours, open_rgb
 from datasets.paths import given_path
 from datasets.tree import Tree, count_kinds, read_tree
 
@@ -33,7 +33,7 @@ class Folder(Dataset):
     def __init__(self, path: str):
         self.path = given_path(path).resolve()
         self._contents = Contents()
-        self._uncovered: dict[Path, bool] = {}  # of each image that was read, whether colours were under transparency
+        self._uncovered: dict[Path, bool] = {}  # of each image, whether colours are under transparency
         _ = self._tree  # whoever names a folder hears at once what is wrong with it
 
     @cached_property
@@ -54,6 +54,7 @@ class Folder(Dataset):
         self._forget("_tree", "_content")
         if self._content != before:
             self._forget("image_size", "_test")
+            self._uncovered.clear()
 
     def _forget(self, *names: str) -> None:
         for name in names:
@@ -115,7 +116,7 @@ class Folder(Dataset):
         rgb, self._uncovered[file] = open_rgb(self._contents.read(file), file)
         return rgb
 
-    def remarks(self) -> list[str]:
+    def doubts(self) -> list[str]:
         train, test = ({self._contents.sha256(file): file for file in files} for files in self._tree.files.values())
         found = {
             "partly transparent: the colours stored under it are what is learned": self._uncovered_files(),
@@ -127,4 +128,9 @@ class Folder(Dataset):
         return told
 
     def _uncovered_files(self) -> list[Path]:
-        return [file for files in self._tree.files.values() for file in files if self._uncovered.get(file)]
+        return [file for files in self._tree.files.values() for file in files if self._uncovers(file)]
+
+    def _uncovers(self, file: Path) -> bool:
+        if file not in self._uncovered:
+            self._uncovered[file] = hides_colours(self._contents.read(file))
+        return self._uncovered[file]

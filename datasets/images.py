@@ -48,6 +48,20 @@ def open_rgb(content: bytes, file: Path, any_cmyk: bool = False) -> Picture:
         raise DataCorrupt(f"{file} is not a readable image ({error})") from error
 
 
+def hides_colours(content: bytes) -> bool:
+    """Whether an image's bytes have colours under transparency; pixels are looked at only where they may. False for
+    what `open_rgb` refuses."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            return _hides_colours(image)
+    except MemoryError:
+        raise
+    except Exception:  # as above: whoever uses the image hears what is wrong with it
+        return False
+
+
 def is_16_bit_grey(content: bytes) -> bool:
     """Whether these are the bytes of a PNG of 16-bit grey, which came out white before it was scaled."""
     return content.startswith(b"\x89PNG\r\n\x1a\n") and content[24:26] == _PNG_16_BIT_GREY

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from results.reader import RecordError
+from results.reader import RecordError, read_content
 
 ORIGINAL, WHOLE = "original", "whole set"  # what a method was given; all that there is of the classes shown
+_LARGEST = 2**28  # bytes; a line has some 40
 
 Points = Mapping[str, np.ndarray]
 """Sets of images by name, each N×2 of float32."""
@@ -28,7 +29,7 @@ def read_points(path: Path) -> Points:
     """The sets of a points.csv in its order; raises RecordError for a file that is none."""
     found: dict[str, list[tuple[float, float]]] = {}
     try:
-        for line in csv.DictReader(io.StringIO(path.read_text("utf-8"))):
+        for line in csv.DictReader(io.StringIO(read_content(path, _LARGEST).decode())):
             found.setdefault(line["set"], []).append((float(line["x"]), float(line["y"])))
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise RecordError(f"{path} holds no points: {type(error).__name__}: {error}") from error

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from results.reader import RecordError
+from results.reader import RecordError, read_content
 
 SHOWN = 5  # images of each class whose own values are kept
+_LARGEST = 2**28  # bytes; ImageNet's 1,000 classes with ten synsets each have less than 2**20
 _COLUMNS = ["class", "synset", "text", "mean"]  # then one for each image shown
 
 
@@ -41,7 +42,7 @@ def read_values(path: Path) -> list[ClassValues]:
     """The classes of a values.csv in its order; raises RecordError for a file that is none."""
     groups: dict[str, list[list[str]]] = {}
     try:
-        head, *lines = csv.reader(io.StringIO(path.read_text("utf-8")))
+        head, *lines = csv.reader(io.StringIO(read_content(path, _LARGEST).decode()))
         if head[: len(_COLUMNS)] != _COLUMNS:
             raise ValueError(f"its columns are {', '.join(head)}")
         for line in lines:

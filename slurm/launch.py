@@ -15,7 +15,7 @@ from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
 from benchmark.run import Build
 from benchmark.study import Grid
-from benchmark.sweep import require_data, warn_of_code
+from benchmark.sweep import require_data, warn
 from datasets.registry import BadInput
 from results.locks import Lock, LockHeld
 from results.states import read_failure
@@ -185,7 +185,7 @@ def announce(draft: Draft, note: Note) -> None:
     if standing.queue.problem:
         note(f"warning: {standing.queue.problem}; what is queued there is not known")
     _announce_jobs(draft, note)
-    _warn_of_code(draft, note)
+    _warn(draft, note)
 
 
 def _announce_jobs(draft: Draft, note: Note) -> None:
@@ -201,10 +201,10 @@ def _announce_jobs(draft: Draft, note: Note) -> None:
          f"{about(draft.seconds / draft.profile.runs_per_gpu)} {unit}{guess}")  # fmt: skip
 
 
-def _warn_of_code(draft: Draft, note: Note) -> None:
+def _warn(draft: Draft, note: Note) -> None:
     commit, dirty = draft.submission.commit, draft.submission.dirty
     if draft.jobs:
-        warn_of_code(note)
+        warn(draft.jobs, note)
     if dirty and draft.jobs:
         note("warning: the checkout has uncommitted changes; jobs run the code that is there when they start")
     older = {place.submission.commit for place in draft.standing.held.values()} - {commit}

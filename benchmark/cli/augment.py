@@ -17,7 +17,7 @@ from benchmark.job import receipt_of
 from benchmark.pool import Pool
 from benchmark.protocol import load_preset, resolve_budgets, run_protocol
 from benchmark.run import Build, with_needs
-from benchmark.sweep import Screen, require_data, warn_of_code
+from benchmark.sweep import Screen, require_data, warn
 from benchmark.task import load_task
 from benchmark.teacher import artifacts_of
 from benchmark.training.device import resolve_precision, take_device
@@ -85,7 +85,7 @@ def ensure_built(subject: Subject, store: Path, screen: Screen) -> tuple[Build, 
     require_data(missing)
     pool = Pool(store, 1, {})
     if missing:
-        warn_of_code(screen.note)
+        warn(missing, screen.note)
         screen.note(f"training {', '.join(map(str, missing))}")
         with screen.progress(len(missing)) as watch:
             pool.work(missing, watch)

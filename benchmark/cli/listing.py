@@ -106,6 +106,7 @@ def plan_json(plan: "PlanSummary") -> str:
     value |= {"from_measured": plan.from_measured, "estimated_hours": round(plan.hours, 4), "guessed": plan.guessed}
     artifacts = [_artifact(job, state) for state, job in plan.builds]
     value |= {"left_out": list(plan.left_out), "missing": list(plan.missing)}
+    value |= {"warnings": list(plan.doubts)}
     return show_json(value | {"artifacts": artifacts, "note": plan.note})
 
 
@@ -132,6 +133,7 @@ def plan_text(plan: "PlanSummary", every: bool = False) -> str:
     lines += [f"stale, made by an older version: {path}" for path in plan.stale]
     lines += [f"left out, not in the study: {combination}" for combination in plan.left_out]
     lines += [f"unavailable: {reason}" for reason in plan.missing]
+    lines += [f"warning: {doubt}" for doubt in plan.doubts]
     if plan.builds:
         states = ", ".join(f"{count} {state}" for state, count in Counter(state for state, _ in plan.builds).items())
         lines += ["", f"artifacts that these runs share, built first: {states}"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from benchmark.execute import execute
 from benchmark.job import Options
@@ -46,6 +47,27 @@ def test_an_unknown_commit_is_said_once_and_in_every_record(hydrabench, store, t
     records = [entry.record() for entry in load_records([store])]
     assert [record.warnings for record in records] == [[warning]] * 2
     assert {(record.environment.commit, record.environment.dirty) for record in records} == {(None, None)}
+
+
+def test_what_of_a_folder_is_not_read_or_partly_transparent_is_said_once_and_in_every_record(
+    hydrabench, store, draw_tree, tmp_path
+):
+    tree = draw_tree(tmp_path / "tree", 0)
+    (tree / "train" / "a" / "4.heic").write_bytes(b"")
+    with Image.open(tree / "train" / "b" / "1.png") as image:
+        image.putalpha(7)
+        image.save(tree / "train" / "b" / "1.png")
+    told = (
+        f"folder:{tree}: 1 images are partly transparent: the colours stored under it are what is learned "
+        f"({tree}/train/b/1.png); not read: 1 .heic ({tree}/train/a/4.heic)"
+    )
+    chosen = ["demo", "--dataset", f"folder:{tree}", "--seeds", "0-1", "--method", "baseline", *SHORT]
+    planned = hydrabench("plan", *chosen)
+    assert [line for line in planned.stdout.splitlines() if line.startswith("warning: ")] == [f"warning: {told}"]
+    answer = hydrabench("run", *chosen, "--workers", "2")
+    assert (answer.returncode, answer.stderr.count("not read")) == (0, 1), answer.stderr
+    assert f"warning: {told}\n" in answer.stderr
+    assert [told in entry.record().warnings for entry in load_records([store])] == [True, True]
 
 
 def test_one_failing_run_neither_sinks_nor_hides(hydrabench, store):

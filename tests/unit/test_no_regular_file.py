@@ -22,8 +22,10 @@ from datasets.registry import BadInput
 from datasets.sheets import Arrays, Sheets
 from methods.latents.perceptual import make_distance
 from results.files import CHECKPOINT, LOG
+from results.points import read_points
 from results.reader import RecordError
 from results.records import read_record
+from results.synsets import read_values
 from slurm.profiles import load_profile
 
 KINDS: dict[str, Callable[[Path], object]] = {
@@ -99,6 +101,8 @@ GIVEN: dict[str, Callable[[Path], object]] = {
     "hydrabench/profiles/mine.yaml": _of_profile,
     "hub/checkpoints/vgg16-397923af.pth": _of_vgg,
     "record.json": read_record,
+    "points.csv": read_points,
+    "values.csv": read_values,
     CHECKPOINT: lambda path: load_checkpoint(path.parent),
 }
 
