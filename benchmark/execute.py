@@ -1,11 +1,7 @@
 """execute(run): the one function that every launcher calls."""
 
-import hashlib
 import time
 from pathlib import Path
-
-import torch
-from torch import nn
 
 from benchmark.attempt import Attempt, attempt
 from benchmark.build import obtain
@@ -20,6 +16,7 @@ from benchmark.task import load_task
 from benchmark.training.device import resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
+from benchmark.training.nets import weights_hash
 from datasets.subset import find_subset, subset_hash
 from results.files import PREDICTIONS, WEIGHTS
 from results.metrics import METRICS
@@ -116,12 +113,3 @@ class _Execution:
         if training.history.lines:
             self.at.write_history(training.history)
         write_record(self.at.folder, record, self.at.lock.verify)
-
-
-def weights_hash(network: nn.Module) -> str:
-    """sha256 over names and values of all weights and buffers, whatever their layout in memory."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

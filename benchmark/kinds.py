@@ -7,18 +7,26 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import Field
 
 from benchmark.config import Config
-from benchmark.protocol import Positive, Protocol, layered, load_preset, make_protocol
+from benchmark.protocol import Positive, Protocol, Share, layered, load_preset, make_protocol, require_labels
 from benchmark.weights import CLIP, get_weights
 from benchmark.wordnet import EDITION, wordnet_missing
 from datasets.base import Dataset
-from datasets.registry import unknown
+from datasets.boxes import BoxDataset
+from datasets.registry import BadInput, unknown
+from methods.base import Method
+from methods.baseline import Baseline
 from methods.identity import hashed_fields
+from methods.mixing.family import HydraMixing
 from methods.registry import parse_method
 from results.records import CLASSIFY
 
 M = TypeVar("M", bound="Measure")
 
+SCRATCH = "scratch"  # in the place of a backbone's weights
 _CLIP_FLOPS = 3.5e10  # of an image through ViT-B/16 at 224 pixels
+_PYRAMID_FLOPS = {"resnet18": 2.73e5, "resnet50": 3.75e5}  # forward, per pixel of an image
+_PROPOSAL_FLOPS = 2.86e7
+_TRAINED = 3  # forward passes that a training step costs
 
 
 class Measure(Config):
@@ -51,6 +59,11 @@ class Measure(Config):
     def conditions(self) -> str:
         """What a caption must say of the numbers, the count of images first of all."""
         raise NotImplementedError
+
+    @classmethod
+    def require(cls, method: Method, dataset: Dataset) -> None:
+        """Raises BadInput for a resolved method or a dataset that it cannot be of."""
+        require_labels(dataset)
 
     def images(self, samples_per_class: int, num_classes: int) -> int:
         """Images that it looks at."""
@@ -169,6 +182,74 @@ class Embedding(SetMeasure):
 
     def flops(self) -> float:
         return _CLIP_FLOPS
+
+
+@register_kind
+class Detection(Measure):
+    """A Faster R-CNN trained on the subset's boxes and its average precision (HydraMix Table 8).
+
+    The paper gives none of these (FIDELITY section 14 in docs/fidelity.md). body: the ResNet under the detector's
+    feature pyramid. backbone: the name of its ImageNet weights (benchmark/weights.py), or `scratch`. batch_size: images
+    of a step. warmup: steps in which the learning rate rises to its height, from where it falls to 0 along a cosine.
+    short_side, long_side: pixels to which images are brought, at most; smallest_scale: of short_side, the least that a
+    training image is brought to. proposals: boxes per image that the second stage learns from. box_score_thresh:
+    detections below it do not count, which matters where AP is about 1%.
+    """
+
+    kind: ClassVar[str] = "detection"
+    metrics: ClassVar[tuple[str, ...]] = ("ap", "ap50", "ap75")
+
+    body: Literal["resnet50", "resnet18"]
+    backbone: str
+    training_steps: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    momentum: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup: Annotated[int, Field(ge=0)]
+    short_side: Annotated[int, Field(ge=32)]
+    long_side: Annotated[int, Field(ge=32)]
+    smallest_scale: Annotated[float, Field(gt=0, le=1)]
+    proposals: Positive
+    box_score_thresh: Share
+
+    @property
+    def identity(self) -> dict[str, object]:
+        weights = {} if self.backbone == SCRATCH else {"weights": get_weights(self.backbone).identity}
+        return super().identity | weights
+
+    @property
+    def network(self) -> str:
+        return f"{self.kind} {self.body}"
+
+    @property
+    def missing(self) -> str:
+        weights = None if self.backbone == SCRATCH else get_weights(self.backbone)
+        lacking = weights.missing() if weights and not weights.available() else ""
+        tool = "" if find_spec("pycocotools") else "AP needs pycocotools: pip install -e '.[detection]'"
+        return "; ".join(filter(None, (lacking, tool)))
+
+    @property
+    def conditions(self) -> str:
+        start = "trained from scratch" if self.backbone == SCRATCH else f"with weights {self.backbone}"
+        return f"of a Faster R-CNN on {self.body} {start}, {self.training_steps:,} steps of {self.batch_size} images"
+
+    @classmethod
+    def require(cls, method: Method, dataset: Dataset) -> None:
+        if not isinstance(dataset, BoxDataset):
+            raise BadInput(f"{cls.kind}: dataset '{dataset.text}' has no boxes; coco has")
+        if not isinstance(method, (Baseline, HydraMixing)):
+            raise BadInput(f"{cls.kind}: {method.name} does not know boxes; baseline, hydramix and nmix do")
+
+    def images(self, samples_per_class: int, num_classes: int) -> int:
+        return self.training_steps * self.batch_size
+
+    def steps(self, samples_per_class: int, num_classes: int) -> int:
+        return self.training_steps
+
+    def flops(self) -> float:
+        pixels = self.short_side * self.long_side
+        return _TRAINED * (_PYRAMID_FLOPS[self.body] * pixels + _PROPOSAL_FLOPS * self.proposals)
 
 
 def kinds() -> list[str]:

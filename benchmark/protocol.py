@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from benchmark.config import Config, load_named
 from benchmark.selection import PRESETS
 from datasets.base import Dataset, named_datasets, registry
+from datasets.boxes import BoxDataset
 from datasets.registry import BadInput, unknown
 from methods.base import Method
 from methods.epochs import Epochs
@@ -51,10 +52,21 @@ class Protocol(Config, Epochs):
     missing: ClassVar[str] = ""  # what keeps it from running here: nothing
     conditions: ClassVar[str] = "after the last epoch"
 
+    @classmethod
+    def require(cls, method: Method, dataset: Dataset) -> None:
+        """Raises BadInput for a dataset that a classifier cannot learn from."""
+        require_labels(dataset)
+
     @property
     def identity(self) -> dict[str, object]:
         """What enters a run's key."""
         return hashed_fields(type(self), self.model_dump())
+
+
+def require_labels(dataset: Dataset) -> None:
+    """Raises BadInput for a dataset whose images have boxes and no labels of their own."""
+    if isinstance(dataset, BoxDataset):
+        dataset.refuse()
 
 
 def usable_cores() -> int:

@@ -221,6 +221,7 @@ def _protocol(
     kind: str, method: Method, preset: str, dataset: Dataset, size: int, changes: dict[str, object]
 ) -> Protocol | Measure:
     """The protocol of a resolved method's runs; raises BadInput where a measure cannot be of what it makes."""
+    protocol_of(kind).require(method, dataset)
     if kind == CLASSIFY:
         return run_protocol(method, preset, dataset, size, changes)
     used = artifacts_of(method, dataset, size, 0, run_protocol(method, preset, dataset, size))

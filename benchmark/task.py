@@ -7,6 +7,7 @@ import torch
 
 from benchmark.protocol import load_preset, usable_cores
 from datasets.base import Dataset
+from datasets.boxes import BoxDataset
 from methods.task import Task
 
 _MOST_HELPERS = 4  # processes that segment images ahead of a training
@@ -29,16 +30,19 @@ def load_task(subset: Subset, indices: np.ndarray, device: torch.device, precisi
     """A training subset on a device; indices: those that `find_subset` gives for it."""
     dataset = subset.dataset
     threads = load_preset(subset.preset).cpu_threads()
+    boxed = isinstance(dataset, BoxDataset)
+    labels = np.zeros(len(indices), np.int64) if boxed else dataset.train_labels()[indices]
     return Task(
         images=torch.from_numpy(dataset.train_images(indices)).to(device),
-        labels=torch.from_numpy(dataset.train_labels()[indices]).to(device),
-        num_classes=dataset.num_classes,
+        labels=torch.from_numpy(labels).to(device),
+        num_classes=1 if boxed else dataset.num_classes,
         device=device,
         seed=subset.seed,
-        samples_per_class=subset.samples_per_class,
+        samples_per_class=len(indices) if boxed else subset.samples_per_class,
         precision=precision,
         # with one thread, runs stand side by side: a helper would only take a neighbour's core
         workers=min(_MOST_HELPERS, usable_cores() - 1) if threads > 1 else 0,
-        class_names=tuple(dataset.class_names()),
+        class_names=(dataset.label,) if boxed else tuple(dataset.class_names()),
+        regions=torch.from_numpy(dataset.regions(indices)) if isinstance(dataset, BoxDataset) else None,
         image_names=tuple(dataset.describe(int(index)) for index in indices),
     )

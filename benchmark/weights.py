@@ -19,7 +19,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file with a network's weights, TorchScript or safetensors, never a pickle.
+    """A file with a network's weights: TorchScript, safetensors, or tensors that torch reads with weights_only.
 
     sha256: None where it is not known here; then `commit`, that of its repository on the Hugging Face hub, says which
     file is meant, and the hub's own note on the download what its checksum is. package: an installed package that
@@ -117,6 +117,16 @@ def _told_by_hub(path: Path, commit: str | None) -> str | None:
     return etag if told == commit and _SHA256.fullmatch(etag) else None
 
 
+def _torchvision(network: str, file: str, sha256: str) -> Weights:
+    """ImageNet weights as torchvision publishes them; the name of a file holds the beginning of its sha256."""
+    return Weights(
+        f"{network}-imagenet",
+        license="BSD-3-Clause, torchvision's; trained on ImageNet",
+        how_to_get=f"put https://download.pytorch.org/models/{file} there",
+        files=(WeightsFile(file, sha256),),
+    )
+
+
 CLIP = "clip-vit-b-16-laion2b"
 _CLIP_FOLDER, _CLIP_COMMIT = "CLIP-ViT-B-16-laion2B-s34B-b88K", "7288da5a0d6f0b51c4a2b27c624837a9236d0112"
 
@@ -146,6 +156,12 @@ KNOWN = {
             f"{_CLIP_COMMIT} --local-dir $WEIGHTS_ROOT/{_CLIP_FOLDER}`; a copy of that folder needs the .cache in it, "
             "where the hub says what the checksum is",
             files=(WeightsFile(f"{_CLIP_FOLDER}/open_clip_model.safetensors", None, commit=_CLIP_COMMIT),),
+        ),
+        _torchvision(
+            "resnet50", "resnet50-0676ba61.pth", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a"
+        ),
+        _torchvision(
+            "resnet18", "resnet18-f37072fd.pth", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"
         ),
     )
 }

@@ -14,6 +14,7 @@ from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, Registry, unknown
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+_AT_ONCE = 250  # images that are in memory where they are decoded on demand
 
 
 class DataMissing(BadInput):
@@ -100,6 +101,14 @@ class Dataset:
     def smallest_class(self) -> int:
         """How many training images the smallest class has: the most samples per class that there can be."""
         return int(np.bincount(self.train_labels()).min())
+
+    def sizes(self) -> tuple[int, int]:
+        """How many training images and test images there are."""
+        return len(self.train_labels()), len(self.test().labels)
+
+    def read_test(self) -> int:
+        """Reads every test image, a part at a time; how many they are. Raises DataCorrupt for one that cannot be."""
+        return sum(len(labels) for _, labels in self.test().parts(_AT_ONCE))
 
     def describe(self, index: int) -> str:
         """A training image's name for people, given its official position."""

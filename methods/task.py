@@ -18,7 +18,9 @@ class Task:
 
     images: uint8 N×H×W×C and labels: N, both on `device`, N = samples_per_class × num_classes; seed: the run's;
     precision: fp32, bf16 or fp16; workers: processes that may work ahead on the CPU, 0 for none; image_names: of the
-    images, as `Dataset.describe` has them.
+    images, as `Dataset.describe` has them. regions: where the dataset has boxes, those of each image
+    (datasets.boxes.region_map), N×H×W int16 on the CPU; all images are then of one class, of which samples_per_class
+    is N.
     """
 
     images: Tensor
@@ -31,6 +33,7 @@ class Task:
     workers: int = 0
     class_names: tuple[str, ...] = ()
     image_names: tuple[str, ...] = ()
+    regions: Tensor | None = None
 
     @cached_property
     def by_class(self) -> Tensor:

@@ -15,7 +15,7 @@ from benchmark.build import draw_samples, load_artifact
 from benchmark.cli.outputs import replaced, require_free, require_writable
 from benchmark.job import receipt_of
 from benchmark.pool import Pool
-from benchmark.protocol import load_preset, resolve_budgets, run_protocol
+from benchmark.protocol import load_preset, require_labels, resolve_budgets, run_protocol
 from benchmark.run import Build, with_needs
 from benchmark.sweep import Screen, require_data, warn
 from benchmark.task import load_task
@@ -102,6 +102,7 @@ def augment(subject: Subject, per_class: int, store: Path, output: Path, screen:
     Raises BadInput where `output` holds something already or cannot be written, before anything is trained; until all
     is written it does not exist.
     """
+    require_labels(subject.dataset)
     place = require_free(output)
     if subject.builds and not isinstance(subject.resolved, Mixing):
         text = format_method(subject.method)

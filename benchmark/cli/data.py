@@ -8,8 +8,6 @@ from benchmark.cli.notes import note
 from benchmark.cli.options import FORMATS, Integers, Names, output_option
 from datasets.registry import BadInput
 
-_AT_ONCE = 250  # images that `verify` has in memory where they are decoded on demand
-
 
 @click.command("list")
 @click.argument("what", type=click.Choice(["methods", "datasets", "studies", "presets"]))
@@ -64,8 +62,7 @@ def verify(dataset: tuple[str, ...]) -> None:
 
     for name in dataset:
         get_dataset(name).check()
-        read = sum(len(labels) for _, labels in get_dataset(name).test().parts(_AT_ONCE))
-        note(f"{name}: {read} test images, all readable")
+        note(f"{name}: {get_dataset(name).read_test()} test images, all readable")
         for remark in get_dataset(name).remarks():
             note(f"{name}: {remark}")
 
@@ -77,9 +74,9 @@ def verify(dataset: tuple[str, ...]) -> None:
 def split(dataset: str, samples_per_class: int, seed: int) -> None:
     """Print the indices of a training subset, one per line."""
     from datasets.base import get_dataset
-    from datasets.subset import pick_subset
+    from datasets.subset import pick
 
-    indices = pick_subset(get_dataset(dataset).train_labels(), samples_per_class, seed)
+    indices = pick(get_dataset(dataset), samples_per_class, seed)
     click.echo("\n".join(map(str, indices)))
 
 

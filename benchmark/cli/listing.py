@@ -189,6 +189,7 @@ def _dataset_state(name: str) -> str:
     try:
         dataset = get_dataset(name)
         dataset.check()
-        return f"ready: {len(dataset.train_labels())} training labels, {len(dataset.test().labels)} test images"
+        train, test = dataset.sizes()
+        return f"ready: {train} training labels, {test} test images"
     except BadInput as error:
         return str(error)

@@ -107,7 +107,7 @@ class Composer(Prepared):
         They follow crop and flip, not what a +augmentation does before.
         """
         segments = self.method.segments
-        if segments is None or segments.timing == "augmented" or self.method.p_gen == 0:
+        if segments is None or segments.timing != "precomputed" or self.method.p_gen == 0:
             return None
         return segments.precompute(task.images, task.stream("segmentation noise"))
 

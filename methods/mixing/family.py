@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field
 
 from datasets.base import Dataset, get_dataset
+from datasets.boxes import BoxDataset
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets
@@ -15,7 +16,7 @@ from methods.identity import AsBefore
 from methods.mixing.composer import Composer, Mixing, default_size
 from methods.mixing.networks import Generator
 from methods.mixing.recipe import GeneratorRecipe, Strides
-from methods.mixing.rules import GridRule, HydraRule, PairRule, RangeRule
+from methods.mixing.rules import BoxRule, GridRule, HydraRule, PairRule, RangeRule, Rule
 from methods.mixing.segments import Segmentation, Timing, default_scale
 from methods.ranges import Amount, Positive, Share
 
@@ -73,6 +74,8 @@ class _Segmenting(Mixing):
         return 0.0
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
+        if self.segmentation == "boxes" and not isinstance(dataset, BoxDataset):
+            raise BadInput(f"method '{self.name}': segmentation=boxes, and {dataset.text} has no boxes")
         if self.segment_size == "native" and self.segmentation == "augmented":
             raise BadInput(f"method '{self.name}': segment_size=native needs segmentation=precomputed")
         return super().resolve(dataset, budgets).fill({"segment_scale": default_scale(dataset)})
@@ -105,6 +108,8 @@ class HydraMixing(_Segmenting):
     noise: the share of images whose segmentation is replaced by that of another, random image of the subset
     (section 4.8.4). The paper speaks of the masks of the method, not of a stage: here each image's precomputed
     segmentation is replaced once, with this probability, for the generator's training and the classifier's alike.
+    On a dataset with boxes these are the segments (segmentation=boxes): the first image is the ground, and the others,
+    of the whole subset, put some of their boxes on it (section 4.7).
     """
 
     images: Annotated[int, Field(ge=2)] = 4
@@ -112,17 +117,19 @@ class HydraMixing(_Segmenting):
     noise: Share = 0.0
 
     @property
-    def rule(self) -> HydraRule:
-        return HydraRule(self.images)
+    def rule(self) -> Rule:
+        return BoxRule(self.images) if self.segmentation == "boxes" else HydraRule(self.images)
 
     @property
     def _noise(self) -> float:
         return self.noise
 
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
-        if self.noise and self.segmentation == "augmented":
+        of_boxes = isinstance(dataset, BoxDataset)
+        if self.noise and (of_boxes or self.segmentation == "augmented"):
             raise BadInput(f"method '{self.name}': noise={self.noise} needs segmentation=precomputed")
-        return super().resolve(dataset, budgets)
+        method = replace(self, segmentation="boxes") if of_boxes else self
+        return super(HydraMixing, method).resolve(dataset, budgets)
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,16 @@ def hydra_mask(segmentations: Tensor, size: int, rng: torch.Generator, *, probab
     return (chosen * order).amax(1)
 
 
+def box_mask(regions: Tensor, size: int, rng: torch.Generator, *, probability: float = 0.5) -> Tensor:
+    """Masks of N images, B×size×size: as `hydra_mask`, of regions 1.. alone, which are boxes (HydraMix section 4.7).
+
+    regions: B×N×H×W, 0 outside of all boxes. Image 0 is the ground: the others give boxes, never what is around them.
+    """
+    ids = nearest(regions, size).long()
+    chosen = _toss(ids, probability, rng) & (ids > 0)
+    return (chosen * torch.arange(ids.shape[1])[:, None, None]).amax(1)
+
+
 def nearest(maps: Tensor, size: int) -> Tensor:
     """Maps ...×H×W brought to ...×size×size by nearest neighbour, as torch's interpolate does."""
     rows, columns = (torch.arange(size) * side // size for side in maps.shape[-2:])

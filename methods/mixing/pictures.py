@@ -12,7 +12,7 @@ from methods.artifacts import Tile
 from methods.mixing.composer import mix_images
 from methods.mixing.masks import nearest
 from methods.mixing.networks import Generator
-from methods.mixing.segments import Segmentation, segment_batch
+from methods.mixing.segments import segment_batch
 from methods.mixing.sources import resize
 from methods.task import Task
 
@@ -52,9 +52,9 @@ def _row(
     recipe: "GeneratorRecipe", generator: Generator, task: Task, label: int, rng: torch.Generator, layout: Layout
 ) -> list[Tile]:
     count = layout.compositions
-    originals = task.images[_pick(task, label, recipe.mask.sources, rng)]
-    images = resize(originals, recipe.size)
-    maps = _segment(recipe.segments, originals, images) if recipe.segments else None
+    at = _pick(task, label, recipe.mask.sources, rng)
+    images = resize(task.images[at], recipe.size)
+    maps = _segment(recipe, task, at) if recipe.segments else None
     segmented = list(recipe.mask.segmented)
     repeated = None if maps is None else maps[None, segmented].expand(count, -1, -1, -1)
     masks = recipe.mask.draw(count, recipe.size // 4, repeated, rng)
@@ -82,8 +82,15 @@ def _pick(task: Task, label: int, count: int, rng: torch.Generator) -> Tensor:
     return order[torch.arange(count) % len(order)].to(task.device)
 
 
-def _segment(how: Segmentation, originals: Tensor, images: Tensor) -> Tensor:
-    return nearest(segment_batch(originals if how.native else images, how.scale), images.shape[1])
+def _segment(recipe: "GeneratorRecipe", task: Task, at: Tensor) -> Tensor:
+    """The regions of images at positions, at the generator's size, where their masks are made of any."""
+    how = recipe.segments
+    assert how is not None
+    if how.timing == "boxes":
+        assert task.regions is not None
+        return nearest(task.regions[at.cpu()], recipe.size)
+    images = task.images[at]
+    return nearest(segment_batch(images if how.native else resize(images, recipe.size), how.scale), recipe.size)
 
 
 def palette(count: int) -> np.ndarray:

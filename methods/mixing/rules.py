@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from methods.mixing.masks import MASK_RULES, grid_mask, hydra_mask
+from methods.mixing.masks import MASK_RULES, box_mask, grid_mask, hydra_mask
 
 RangeRule = Literal["range", "one_region", "bernoulli"]
 
@@ -88,3 +88,23 @@ class HydraRule(Rule):
     def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
         assert segmentations is not None
         return hydra_mask(segmentations, size, rng)
+
+
+@dataclass(frozen=True)
+class BoxRule(Rule):
+    """An image on which several others put some of their boxes; see masks.box_mask."""
+
+    kind = "boxes"
+    images: int
+
+    @property
+    def sources(self) -> int:
+        return self.images
+
+    @property
+    def segmented(self) -> tuple[int, ...]:
+        return tuple(range(self.images))
+
+    def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
+        assert segmentations is not None
+        return box_mask(segmentations, size, rng)

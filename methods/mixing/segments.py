@@ -25,7 +25,7 @@ __all__ = ["Segmentation", "Segmenter", "default_scale", "segment", "segment_bat
 
 _PIXEL_SECONDS = 5e-7  # of one core (`make bench`)
 
-Timing = Literal["augmented", "precomputed"]
+Timing = Literal["augmented", "precomputed", "boxes"]
 
 
 def default_scale(dataset: Dataset) -> int:
@@ -44,7 +44,8 @@ def segment_batch(images: Tensor, scale: int) -> Tensor:
 class Segmentation:
     """How images are segmented.
 
-    timing: of every augmented image, or once of each image, `precomputed`. native: precomputed at the dataset's size
+    timing: of every augmented image, or once of each image, `precomputed`; or not at all, as their `boxes` are the
+    regions, which a task has. native: precomputed at the dataset's size
     for a generator's training too, instead of at the generator's. noise: the share of images whose precomputed
     segmentation is replaced by another image's (HydraMix figure 8).
     """

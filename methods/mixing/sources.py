@@ -95,6 +95,9 @@ class SourceBatches:
             return None, None
         if how.timing == "augmented":
             return None, Segmenter(how.scale, self.task.workers)
+        if how.timing == "boxes":
+            assert self.task.regions is not None
+            return nearest(self.task.regions, self.recipe.size), None
         maps = how.precompute(self.task.images if how.native else self.images, self.task.stream("segmentation noise"))
         return nearest(maps, self.recipe.size), None
 

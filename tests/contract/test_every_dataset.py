@@ -6,6 +6,7 @@ from PIL import Image
 
 from benchmark.execute import execute
 from datasets.base import DataMissing, _make_dataset, get_dataset, registry
+from datasets.boxes import BoxDataset
 from datasets.subset import find_subset
 from imagenets import draw_imagenet
 from results.records import read_record
@@ -28,6 +29,13 @@ def dataset(request, tmp_path, monkeypatch):
     yield found
 
 
+@pytest.fixture
+def labelled(dataset):
+    if isinstance(dataset, BoxDataset):
+        pytest.skip(f"{dataset.text} has boxes")
+    return dataset
+
+
 def make_folder(path):
     rng = np.random.default_rng(0)
     for split, count in (("train", 3), ("test", 2)):
@@ -39,7 +47,20 @@ def make_folder(path):
     return path
 
 
-def test_labels_and_images_are_what_the_contract_says(dataset):
+def test_boxes_and_images_are_what_the_contract_says(dataset):
+    if not isinstance(dataset, BoxDataset):
+        pytest.skip(f"{dataset.text} has no boxes")
+    indices, size = find_subset(dataset, 1, 0), dataset.image_size
+    assert len(dataset.class_names()) == dataset.num_classes
+    assert dataset.train_images(indices).shape == (len(indices), size, size, 3)
+    assert (dataset.regions(indices).max((1, 2)) > 0).all()
+    test = dataset.instances("test").images
+    assert dataset.read("test", test[0]).shape == (test[0].height, test[0].width, 3)
+    assert dataset.sizes() == (len(dataset.instances("train").images), len(test))
+
+
+def test_labels_and_images_are_what_the_contract_says(labelled):
+    dataset = labelled
     labels, test = dataset.train_labels(), dataset.test()
     assert sorted(set(labels.tolist())) == list(range(dataset.num_classes))
     assert len(dataset.class_names()) == dataset.num_classes
@@ -52,7 +73,8 @@ def test_labels_and_images_are_what_the_contract_says(dataset):
     assert set(test.labels.tolist()) <= set(range(dataset.num_classes))
 
 
-def test_two_steps(dataset, store, make_run):
+def test_two_steps(labelled, store, make_run):
+    dataset = labelled
     batch = 2 * dataset.num_classes // 2
     run = make_run(dataset=dataset.text, size=1, images_per_class=2, batch_size=max(batch, 2))
     assert run.steps == 2

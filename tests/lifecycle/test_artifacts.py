@@ -13,11 +13,12 @@ from torch.nn import functional
 from benchmark.attempt import Options
 from benchmark.build import build, load_artifact
 from benchmark.cli.listing import find_record
-from benchmark.execute import execute, weights_hash
+from benchmark.execute import execute
 from benchmark.plan import make_plan
 from benchmark.run import Build
 from benchmark.stop import StopRequest
 from benchmark.study import Grid, load_study
+from benchmark.training.nets import weights_hash
 from datasets.base import get_dataset
 from methods.artifacts import Artifact, Recipe, Tile
 from methods.base import Method

@@ -58,7 +58,7 @@ METHODS = {
     "4": "hydramix",
     "5": "hydramix(images=5)",
 }
-DETECTORS = {"Baseline": "faster-rcnn", "Baseline + HydraMix": "faster-rcnn+hydramix"}
+DETECTORS = {"Baseline": "baseline", "Baseline + HydraMix": "hydramix"}
 # The check marks under AA and TA.
 POLICIES = {("–", "–"): "", ("✓", "–"): "+autoaugment", ("–", "✓"): "+trivialaugment"}
 

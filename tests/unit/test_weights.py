@@ -1,10 +1,13 @@
 """Weights of measures: found by name, used by checksum alone."""
 
 import hashlib
+import io
 import os
 
 import pytest
+import torch
 
+from benchmark.measures.detection.network import load_backbone
 from benchmark.weights import KNOWN, Weights, WeightsFile, get_weights
 from datasets.base import DataCorrupt, DataMissing
 from datasets.registry import BadInput
@@ -129,5 +132,23 @@ def test_an_unknown_name_gets_the_near_ones():
 def test_every_known_file_has_a_checksum_and_a_format_that_runs_nothing_unchecked():
     files = [file for known in KNOWN.values() for file in known.files]
     assert all(len(bytes.fromhex(file.sha256 or file.commit)) == (32 if file.sha256 else 20) for file in files)
-    assert all(file.name.endswith((".pt", ".safetensors")) for file in files)
+    assert all(file.name.endswith((".pt", ".pth", ".safetensors")) for file in files)
     assert all(known.license and known.how_to_get and name == known.name for name, known in KNOWN.items())
+
+
+def test_a_backbone_is_tensors_of_a_known_file_and_scratch_is_none(root, monkeypatch):
+    buffer = io.BytesIO()
+    torch.save({"conv1.weight": torch.ones(2)}, buffer)
+    (root / "mine.pth").write_bytes(buffer.getvalue())
+    file = WeightsFile("mine.pth", hashlib.sha256(buffer.getvalue()).hexdigest())
+    monkeypatch.setitem(KNOWN, "mine", Weights("mine", "MIT", "make it", (file,)))
+    assert load_backbone("mine")["conv1.weight"].tolist() == [1, 1]
+    assert load_backbone("scratch") is None
+    (root / "mine.pth").write_bytes(b"another")
+    with pytest.raises(DataCorrupt):
+        load_backbone("mine")
+
+
+def test_a_missing_backbone_says_how_to_get_it():
+    with pytest.raises(DataMissing, match=r"resnet50-0676ba61\.pth"):
+        load_backbone("resnet50-imagenet")

@@ -1,6 +1,7 @@
 """Classifiers by name: wide residual networks of our own, anything else from timm or torchvision."""
 
 import difflib
+import hashlib
 import re
 from functools import lru_cache
 
@@ -77,3 +78,12 @@ def step_work(name: str, num_classes: int, image_size: int, batch: int, channels
         return count(lambda network, images: network(images).sum().backward(), network, images)
     except (RuntimeError, AssertionError) as error:
         raise BadInput(f"network '{name}' cannot take images of {image_size}×{image_size}: {error}") from error
+
+
+def weights_hash(network: nn.Module) -> str:
+    """sha256 over names and values of all weights and buffers, whatever their layout in memory."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""Whether a detector learns: its AP on the 16 training images of coco128-part that it was trained on.
+
+    DATA_ROOT=... .venv/bin/python tests/speed/overfit_detector.py
+
+Prints the losses on the way and exits with status 1 below the least AP; AP on test images is near 0 at this length.
+"""
+
+import argparse
+import sys
+import time
+
+import numpy as np
+import torch
+
+from benchmark.kinds import Detection
+from benchmark.measures.detection.batches import BoxSubset
+from benchmark.measures.detection.evaluate import evaluate_detector
+from benchmark.measures.detection.training import DetectionTraining
+from benchmark.training.device import resolve_precision, take_device
+from benchmark.training.loop import Hooks, train
+from datasets.base import get_dataset
+from datasets.boxes import BoxDataset
+
+LEAST_AP = 40.0
+
+
+def main() -> None:
+    options = _options()
+    device = take_device(options.threads)
+    dataset = get_dataset("coco128-part")
+    assert isinstance(dataset, BoxDataset)
+    precision = resolve_precision("auto", device)
+    subset = BoxSubset.of(dataset, np.arange(16), device, 0, precision)
+    training = DetectionTraining(subset, None, _protocol(options))
+    started = time.monotonic()
+    train(training, Hooks(report=_report))
+    seconds = time.monotonic() - started
+    found = evaluate_detector(training.network, dataset, "train", subset.images, precision)
+    print(f"{options.network} {precision}, {training.steps} steps in {seconds:.0f} s, on the training images: {found}")  # noqa: T201
+    sys.exit(found.ap < LEAST_AP)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="resnet18")
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--short-side", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
+
+
+def _protocol(options: argparse.Namespace) -> Detection:
+    return Detection(
+        body=options.network,
+        backbone="scratch",
+        training_steps=options.steps,
+        batch_size=2,
+        learning_rate=0.02,
+        momentum=0.9,
+        weight_decay=1e-4,
+        warmup=50,
+        short_side=options.short_side,
+        long_side=2 * options.short_side,
+        smallest_scale=1.0,
+        proposals=64,
+        box_score_thresh=0.05,
+        precision="auto",
+    )
+
+
+def _report(step: int, steps: int, losses: dict[str, float]) -> None:
+    told = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    print(f"step {step} of {steps}: {told}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
