@@ -14,11 +14,11 @@ from benchmark.stop import StopRequest
 from benchmark.study import load_grid
 from benchmark.weights import KNOWN, Weights, WeightsFile
 from boxed import Drawn
-from conftest import shorten
 from datasets.base import registry
 from datasets.registry import BadInput
 from results.records import read_record
 from results.stores import Stores
+from shortened import shorten
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
