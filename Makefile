@@ -4,7 +4,7 @@ WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
-.PHONY: setup demo table1 table2 tables figures reproduction report test coverage test-slurm test-slurm-slow lint bench chaos data clean
+.PHONY: setup demo table1 table2 tables figures reproduction report test coverage test-slurm test-slurm-slow lint bench gpu-check chaos data clean
 
 setup: .venv/ready
 
@@ -55,6 +55,9 @@ lint: setup
 bench: setup
 	.venv/bin/python tests/speed/bench.py
 	.venv/bin/python tests/speed/bench_slurm.py
+
+gpu-check: setup
+	.venv/bin/python tests/speed/gpu_check.py
 
 chaos: setup
 	.venv/bin/python tests/lifecycle/chaos.py --kills $(or $(KILLS),100)

@@ -18,13 +18,14 @@ from typing import NamedTuple
 import click
 import torch
 
-from benchmark.attempt import load_task
 from benchmark.protocol import resolve_budgets, run_protocol
+from benchmark.task import load_task
 from benchmark.teacher import artifacts_of
 from benchmark.training.device import describe, resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from datasets.base import DataMissing, Dataset, get_dataset
+from datasets.subset import find_subset
 from methods.artifacts import Artifact
 from methods.base import Method
 from methods.flops import flops_counted
@@ -104,7 +105,8 @@ def real_dataset() -> Dataset:
 def paper_task(dataset: Dataset, device: torch.device) -> Task:
     """5 images per class of seed 0, as a run of the paper preset has them."""
     subject = Subset(dataset, 5, 0, "paper")
-    return load_task(subject, device, resolve_precision("auto", device))
+    indices = find_subset(dataset, subject.samples_per_class, subject.seed)
+    return load_task(subject, indices, device, resolve_precision("auto", device))
 
 
 def paper_method(dataset: Dataset, name: str) -> Method:
