@@ -33,6 +33,7 @@ RUNS = {
     "mixup": Load(0, 4, 95),
     "mixupn": Load(0, 6, 103),
     "nmix": Load(0, 7, 106),
+    "original": Load(0, 3, 89),
     "random-erasing": Load(0, 5, 90),
     "segmix": Load(1, 7, 103),
     "glico+autoaugment": Load(1, 7, 132),
@@ -49,6 +50,7 @@ RUNS = {
     "mixup+autoaugment": Load(1, 5, 95),
     "mixupn+autoaugment": Load(1, 7, 103),
     "nmix+autoaugment": Load(2, 9, 106),
+    "original+autoaugment": Load(1, 4, 89),
     "random-erasing+autoaugment": Load(1, 6, 90),
     "segmix+autoaugment": Load(3, 9, 103),
 }
