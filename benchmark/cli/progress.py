@@ -54,7 +54,8 @@ class Bars:
         for key, (job, at) in running.items():
             if key not in self._tasks:
                 self._tasks[key] = self.progress.add_task("", total=at.steps)
-            text = f"  {job.dataset.text} {size_text(job.samples_per_class)} {job.row} seed {job.seed} {describe(at.losses)}"
+            of = f"{job.dataset.text} {size_text(job.samples_per_class)} {job.row}"
+            text = f"  {of} seed {job.seed} {describe(at.losses)}"
             self.progress.update(self._tasks[key], completed=at.step, description=one_line(text))
 
 

@@ -130,8 +130,7 @@ def draw_real(labels: Tensor, images: int, classes: int, seed: int, at_most: boo
         positions = (labels == label).nonzero().flatten()
         if len(positions) < count and not at_most:
             most = classes * int(labels.bincount(minlength=classes).min())
-            raise BadInput(
-                f"{images} images need {count} of class {label}, of which there are {len(positions)}; ask for at most {most}"
-            )
+            there = f"{count} of class {label}, of which there are {len(positions)}"
+            raise BadInput(f"{images} images need {there}; ask for at most {most}")
         drawn.append(positions[torch.randperm(len(positions), generator=rng)[:count]])
     return torch.cat(drawn)

@@ -1,4 +1,4 @@
-"""The kind `fid` from study to table: with a stand-in for Inception, and with Inception itself where it is installed."""
+"""The kind `fid` from study to table: with a stand-in for Inception, and with itself where it is installed."""
 
 import hashlib
 
@@ -22,6 +22,7 @@ from benchmark.stop import StopRequest
 from benchmark.study import load_grid
 from benchmark.weights import INCEPTION, Weights, WeightsFile, get_weights
 from datasets.base import get_dataset
+from datasets.subset import find_subset
 from results.artifacts import ARTIFACT, read_artifact
 from results.figures import write_figure
 from results.files import HISTORY
@@ -98,8 +99,6 @@ def test_the_numbers_are_those_of_the_same_images(select, tree, store):
     real = Colours(CPU)(torch.from_numpy(test.images[at[1].numpy()]))
     assert record.metrics["fid_real"] == pytest.approx(frechet_distance(moments(real), moments(reference)))
     assert record.metrics["kid_real"] == pytest.approx(1000 * kernel_distance(real, reference))
-    from datasets.subset import find_subset
-
     own = Colours(CPU)(torch.from_numpy(dataset.train_images(find_subset(dataset, 3, run.seed))))
     assert record.metrics["fid"] == pytest.approx(frechet_distance(moments(own), moments(reference)))
     assert record.metrics["kid"] == pytest.approx(1000 * kernel_distance(own, reference))
