@@ -5,10 +5,13 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 import benchmark.weights
 from benchmark.build import build
+from benchmark.cli import cli
+from benchmark.cli.measure import fitting, study_of
 from benchmark.execute import execute
 from benchmark.job import Options
 from benchmark.measures import inception
@@ -22,6 +25,7 @@ from benchmark.stop import StopRequest
 from benchmark.study import load_grid
 from benchmark.weights import INCEPTION, Weights, WeightsFile, get_weights
 from datasets.base import get_dataset
+from datasets.registry import BadInput
 from datasets.subset import find_subset
 from results.artifacts import ARTIFACT, read_artifact
 from results.figures import write_figure
@@ -169,3 +173,24 @@ def test_inception_itself_on_a_few_images(select, store):
     record = measured(run, store)
     assert record.metrics["fid"] > 0 and record.metrics["fid_real"] > 0
     assert record.weights_sha256 == real_weights.files[0].sha256
+
+
+@pytest.mark.usefixtures("colours")
+def test_the_verb_measure_takes_as_many_images_as_there_are_and_prints_the_table(select, store, tree):
+    """Of what is measured already: workers are processes of their own, without the stand-in."""
+    fitted = fitting(STUDY, select("mixup", settings=FEW[1:]))
+    assert fitted.settings == (*FEW[1:], "protocol.total=18")
+    assert fitting(STUDY, select("mixup")) == select("mixup")
+    (run,) = load_grid(STUDY, fitted).runs()
+    measured(run, store)
+    words = f"measure --preset demo --method mixup --samples-per-class 3 --seeds 0 --results {store} --ignore-measured"
+    settings = [word for setting in FEW[1:] for word in ("--set", setting)]
+    result = CliRunner().invoke(cli, [*words.split(), "--dataset", tree, *settings])
+    assert result.exit_code == 0, result.output
+    assert "of 18 images against 10 training images" in result.stdout and "MixUp" in result.stdout
+
+
+def test_a_measure_is_found_by_its_name():
+    assert (study_of("fid"), study_of("cse")) == (STUDY, "figure3")
+    with pytest.raises(BadInput, match="unknown measure 'fids'; did you mean fid"):
+        study_of("fids")
