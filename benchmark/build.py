@@ -79,7 +79,7 @@ def _build(job: Build, at: Attempt) -> str:
     seconds = at.train(building)
     _store(job, at, building, task, subset_hash(indices), seconds)
     losses = ", ".join(f"{name} {value:.4f}" for name, value in _losses(building).items())
-    return f"{losses} in {seconds:.0f} s"
+    return f"{losses or f'{building.images_seen:,} images'} in {seconds:.0f} s"
 
 
 def _store(job: Build, at: Attempt, building: Building, task: Task, subset_sha256: str, seconds: float) -> None:
@@ -88,7 +88,8 @@ def _store(job: Build, at: Attempt, building: Building, task: Task, subset_sha25
     tensors = save({name: value.detach().cpu().contiguous() for name, value in building.tensors().items()})
     hashes = {"subset_sha256": subset_sha256, "tensors_sha256": hashlib.sha256(tensors).hexdigest()}
     record = _record(job, at, building, task, seconds, hashes)
-    at.write_history(building.history)
+    if building.history.lines:
+        at.write_history(building.history)
     at.write(TENSORS, tensors)
     write_artifact(at.folder, record, at.lock.verify)
     _illustrate(job, at, task)
@@ -133,5 +134,6 @@ def _record(
 
 
 def _losses(building: Building) -> dict[str, float]:
-    """The mean losses of the last stretch of training."""
-    return {n: value for n, value in building.history.lines[-1].items() if n not in ("step", "learning_rate")}
+    """The mean losses of the last stretch of training; nothing where there are none."""
+    lines = building.history.lines[-1:]
+    return {n: value for line in lines for n, value in line.items() if n not in ("step", "learning_rate")}

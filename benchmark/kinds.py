@@ -8,11 +8,13 @@ from pydantic import Field
 
 from benchmark.config import Config
 from benchmark.protocol import Positive, Protocol, Share, layered, load_preset, make_protocol, require_labels
-from benchmark.weights import CLIP, get_weights
+from benchmark.reference import INCEPTION_FLOPS, RealFeatures
+from benchmark.weights import CLIP, INCEPTION, get_weights
 from benchmark.wordnet import EDITION, wordnet_missing
 from datasets.base import Dataset
 from datasets.boxes import BoxDataset
 from datasets.registry import BadInput, unknown
+from methods.artifacts import Artifact
 from methods.base import Method
 from methods.baseline import Baseline
 from methods.identity import hashed_fields
@@ -65,6 +67,10 @@ class Measure(Config):
         """Raises BadInput for a resolved method or a dataset that it cannot be of."""
         require_labels(dataset)
 
+    def needs(self, dataset: Dataset, seed: int) -> tuple[Artifact, ...]:
+        """The artifacts that it uses besides the method's, behind which they are loaded."""
+        return ()
+
     def images(self, samples_per_class: int, num_classes: int) -> int:
         """Images that it looks at."""
         raise NotImplementedError
@@ -90,15 +96,14 @@ def register_kind(cls: type[M]) -> type[M]:
 class SetMeasure(Measure):
     """Of a set of images that a method makes of the subset, seen by a network whose weights it names.
 
-    per_class: images of each class. batch_size: of one class, that a method mixes at a time; padding: of their crops;
-    both as while a classifier is trained. precision: of the network too, so fp32 unless told.
+    batch_size: of one class, that a method mixes at a time; padding: of their crops; both as while a classifier is
+    trained. precision: of the network too, so fp32 unless told.
     """
 
     weights: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()  # of the extra `analyses`, by the names that they are imported by
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
-    per_class: Positive
     batch_size: Positive
     padding: Annotated[int, Field(ge=0)]
 
@@ -113,6 +118,12 @@ class SetMeasure(Measure):
         lacking = f"no package {', '.join(absent)} here: pip install -e '.[analyses]'" if absent else ""
         return "; ".join(filter(None, ("" if weights.available() else weights.missing(), lacking)))
 
+
+class ClassSetMeasure(SetMeasure):
+    """Of each class by itself. per_class: images of each."""
+
+    per_class: Positive
+
     @property
     def conditions(self) -> str:
         return f"of {self.per_class:,} images per class"
@@ -125,7 +136,7 @@ class SetMeasure(Measure):
 
 
 @register_kind
-class SynsetEntropy(SetMeasure):
+class SynsetEntropy(ClassSetMeasure):
     """CLIP Synset Entropy: over how many kinds of its class a set spreads (HydraMix, section 4.5).
 
     tau: the temperature of the softmax over a class's synsets.
@@ -151,7 +162,7 @@ class SynsetEntropy(SetMeasure):
 
 
 @register_kind
-class Embedding(SetMeasure):
+class Embedding(ClassSetMeasure):
     """CLIP's features of one class in the plane, by PaCMAP: originals, the method's images and another's beside them
     (HydraMix, Figure 9).
 
@@ -182,6 +193,42 @@ class Embedding(SetMeasure):
 
     def flops(self) -> float:
         return _CLIP_FLOPS
+
+
+@register_kind
+class InceptionDistance(SetMeasure):
+    """FID and KID × 1000 of a set from training images, and of as many test images, which nothing can be expected to
+    be below (ChimeraMix, Figure 4). Both depend on the number of images, FID strongly.
+
+    total: images of the set, equally many of each class. reference: training images that it is compared with; None for
+    all that are there.
+    """
+
+    kind: ClassVar[str] = "fid"
+    metrics: ClassVar[tuple[str, ...]] = ("fid", "kid", "fid_real", "kid_real")
+    weights: ClassVar[str] = INCEPTION
+
+    total: Annotated[int, Field(ge=2)]
+    reference: Annotated[int, Field(ge=2)] | None = None
+
+    @property
+    def conditions(self) -> str:
+        return f"of {self.total:,} images against {f'{self.reference:,}' if self.reference else 'all'} training images"
+
+    def needs(self, dataset: Dataset, seed: int) -> tuple[Artifact, ...]:
+        """One reference for all seeds, and test images that the seed draws."""
+        reference = RealFeatures(dataset, "train", self.reference, self.precision)
+        return reference.of(seed=0), RealFeatures(dataset, "test", self.total, self.precision).of(seed)
+
+    def images(self, samples_per_class: int, num_classes: int) -> int:
+        return self.total
+
+    def steps(self, samples_per_class: int, num_classes: int) -> int:
+        each, more = divmod(self.total, num_classes)
+        return more * -(-(each + 1) // self.batch_size) + (num_classes - more) * -(-each // self.batch_size)
+
+    def flops(self) -> float:
+        return INCEPTION_FLOPS
 
 
 @register_kind

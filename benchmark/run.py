@@ -108,7 +108,7 @@ class Run(Planned):
         return run_folder(self.kind, self.dataset.name, self.samples_per_class, method, self.seed, self.key)
 
     def __str__(self) -> str:
-        return f"{self.dataset.text} {self.samples_per_class}/class {self.row} seed {self.seed} [{self.key}]"
+        return f"{self.dataset.text} {size_text(self.samples_per_class)} {self.row} seed {self.seed} [{self.key}]"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,12 @@ class Build(Planned):
 
     def __str__(self) -> str:
         source = self.dataset.training_source
-        return f"{self.row} of {source} {self.samples_per_class}/class seed {self.seed} [{self.key}]"
+        return f"{self.row} of {source} {size_text(self.samples_per_class)} seed {self.seed} [{self.key}]"
+
+
+def size_text(samples_per_class: int) -> str:
+    """What people are told of the size of a subset; 0 where something is made from no subset."""
+    return f"{samples_per_class}/class" if samples_per_class else "whole set"
 
 
 def with_needs(jobs: Iterable[Build]) -> Iterator[Build]:

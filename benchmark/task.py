@@ -33,7 +33,7 @@ def load_task(subset: Subset, indices: np.ndarray, device: torch.device, precisi
     boxed = isinstance(dataset, BoxDataset)
     labels = np.zeros(len(indices), np.int64) if boxed else dataset.train_labels()[indices]
     return Task(
-        images=torch.from_numpy(dataset.train_images(indices)).to(device),
+        images=torch.from_numpy(_images(dataset, indices)).to(device),
         labels=torch.from_numpy(labels).to(device),
         num_classes=1 if boxed else dataset.num_classes,
         device=device,
@@ -46,3 +46,9 @@ def load_task(subset: Subset, indices: np.ndarray, device: torch.device, precisi
         regions=torch.from_numpy(dataset.regions(indices)) if isinstance(dataset, BoxDataset) else None,
         image_names=tuple(dataset.describe(int(index)) for index in indices),
     )
+
+
+def _images(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
+    """None for what is made from no subset: who reads image by image cannot stack nothing."""
+    size = dataset.image_size
+    return dataset.train_images(indices) if len(indices) else np.empty((0, size, size, 3), np.uint8)

@@ -73,10 +73,10 @@ def artifacts_of(
 ) -> tuple[Artifact, ...]:
     """What a run of a resolved method uses: the artifacts that it needs and those made with the run's teacher.
 
-    A measure has no teacher; who lays one out refuses the methods that need one.
+    A measure has no teacher, but needs of its own; who lays one out refuses the methods that need a teacher.
     """
     if isinstance(protocol, Measure):
-        return method.needs(dataset, samples_per_class, seed)
+        return (*method.needs(dataset, samples_per_class, seed), *protocol.needs(dataset, seed))
     recipe = TeacherRecipe(protocol, dataset.num_classes, dataset.image_size)
     teacher = Artifact(recipe, dataset, samples_per_class, seed)
     return (*method.needs(dataset, samples_per_class, seed), *method.learns_from(teacher))

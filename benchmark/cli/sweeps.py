@@ -1,4 +1,5 @@
-"""The verbs that plan runs and have them done, here or on a cluster: plan run submit status logs cancel."""
+"""The verbs that plan runs and have them done, here or on a cluster: plan run measure submit status logs
+cancel."""
 
 import sys
 from pathlib import Path
@@ -62,6 +63,11 @@ def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None
       hydrabench run demo --workers 2
       hydrabench run table1 --method mixup --seeds 0-2 --time-limit 2h
     """
+    sys.exit(_run(study, selection, stores, values))
+
+
+def _run(study: str, selection: Selection, stores: Stores, values: dict[str, Any]) -> int:
+    """Runs what is missing; returns the exit status."""
     from benchmark.plan import make_plan
     from benchmark.study import load_grid
     from benchmark.sweep import RunRequest, run_plan
@@ -71,7 +77,35 @@ def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None
         note(f"left out, not in the study: {combination}")
     made = make_plan(grid, stores)
     note_left_out(made.records.problems)
-    sys.exit(run_plan(made, stores.own, RunRequest(**values), screen()))
+    return run_plan(made, stores.own, RunRequest(**values), screen())
+
+
+@click.command()
+@click.option("--measure", "kind", default="fid", show_default=True, help="What to measure: fid, cse or embedding.")
+@selection_options
+@stores_options
+@click.option("--workers", type=click.IntRange(1), default=1, help="Runs side by side, a process each.")
+@click.option("--retry", is_flag=True, help="Measure again what failed.")
+@click.option("--yes", is_flag=True, help="Do not ask before a long sweep.")
+def measure(kind: str, selection: Selection, stores: Stores, **values: Any) -> None:
+    """Say how near generated images are to real ones.
+
+    Makes the images of each method, compares them, and prints the table; what was measured before is only printed. Of
+    your own images it takes as many as their test set allows, unless --set protocol.total says how many.
+
+    \b
+    Example:
+      hydrabench measure --dataset folder:PATH --method chimeramix-grid,mixup --preset quick
+    """
+    from benchmark.cli.measure import fitting, study_of
+    from benchmark.outlines import load_outline
+    from results.tables import fill_table
+
+    study = study_of(kind)
+    selection = fitting(study, selection)
+    status = _run(study, selection, stores, values)
+    click.echo(fill_table(load_outline(study, selection), stores.records()).render("text"))
+    sys.exit(status)
 
 
 @click.command()
@@ -149,4 +183,4 @@ def cancel(target: str, store: Path) -> None:
     cancel_target(target, store, note)
 
 
-VERBS: tuple[click.Command, ...] = (plan, run, submit, status, logs, cancel)
+VERBS: tuple[click.Command, ...] = (plan, run, measure, submit, status, logs, cancel)

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from benchmark.kinds import SynsetEntropy
-from benchmark.measures import Measuring
 from benchmark.measures.clip import Clip, load_clip
 from benchmark.measures.entropy import TAU, synset_entropy, synset_probabilities
-from benchmark.measures.extraction import Extraction
+from benchmark.measures.extraction import Extraction, OfOneSet
 from benchmark.measures.prompts import class_prompts
 from benchmark.measures.sets import set_of
 from benchmark.run import Run
@@ -27,25 +26,12 @@ class ClassEntropy(NamedTuple):
     values: ClassValues
 
 
-class Entropies(Measuring):
+class Entropies(OfOneSet):
     """Encodes a set, batch after batch; then the mean over classes of the entropy of each."""
 
     def __init__(self, clip: Clip, nouns: Nouns, extraction: Extraction, class_names: tuple[str, ...], tau: float):
-        super().__init__(extraction.steps, extraction.images_seen)
-        self.weights_sha256 = clip.weights_sha256
-        self._clip, self._nouns, self._extraction = clip, nouns, extraction
-        self._class_names, self._tau = class_names, tau
-
-    def advance(self) -> None:
-        self._extraction.advance()
-        self.step += 1
-
-    def state(self) -> dict[str, object]:
-        return self._extraction.state()
-
-    def restore(self, state: dict) -> None:
-        self._extraction.restore(state)
-        self.step = self._extraction.step
+        super().__init__(extraction, clip.weights_sha256)
+        self._clip, self._nouns, self._class_names, self._tau = clip, nouns, class_names, tau
 
     def metrics(self) -> dict[str, float]:
         return {"cse": fmean(found.entropy for found in self._found)}
@@ -55,7 +41,7 @@ class Entropies(Measuring):
 
     @cached_property
     def _found(self) -> list[ClassEntropy]:
-        features, labels = self._extraction.features, self._extraction.labels
+        features, labels = self.extraction.features, self.extraction.labels
         return [
             class_entropy(self._clip, self._nouns, name, features[labels == label], self._tau)
             for label, name in enumerate(self._class_names)

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from benchmark.measures import Measuring
 from methods.history import LossHistory
 
 
@@ -62,3 +63,22 @@ class Extraction:
 
     def tensors(self) -> dict[str, Tensor]:
         return {"features": self.features, "labels": self.labels}
+
+
+class OfOneSet(Measuring):
+    """The measuring of one set's features, once all are there; a step is a batch."""
+
+    def __init__(self, extraction: Extraction, weights_sha256: str):
+        super().__init__(extraction.steps, extraction.images_seen)
+        self.extraction, self.weights_sha256 = extraction, weights_sha256
+
+    def advance(self) -> None:
+        self.extraction.advance()
+        self.step += 1
+
+    def state(self) -> dict[str, object]:
+        return self.extraction.state()
+
+    def restore(self, state: dict) -> None:
+        self.extraction.restore(state)
+        self.step = self.extraction.step

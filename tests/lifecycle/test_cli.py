@@ -193,7 +193,7 @@ def test_help_fits_a_terminal_of_80_columns(name):
 
 
 @pytest.mark.parametrize(
-    "verb", ["plan", "run", "submit", "status", "table", "verdict", "compare", "samples", "augment"]
+    "verb", ["plan", "run", "measure", "submit", "status", "table", "verdict", "compare", "samples", "augment"]
 )
 def test_the_main_verbs_show_examples_that_parse(verb):
     """Every example under --help names options and arguments that the verb has."""

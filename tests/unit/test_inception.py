@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from benchmark.measures.frechet import frechet_distance, moments
-from benchmark.measures.inception import WEIGHTS, Inception, _load, features_of, resize
-from benchmark.weights import get_weights
+from benchmark.measures.inception import Inception, _load, features_of, resize
+from benchmark.weights import INCEPTION, get_weights
 from datasets.base import get_dataset
 
-needs_weights = pytest.mark.skipif(not get_weights(WEIGHTS).available(), reason=get_weights(WEIGHTS).missing())
+needs_weights = pytest.mark.skipif(not get_weights(INCEPTION).available(), reason=get_weights(INCEPTION).missing())
 
 
 def some(count: int, dataset: str = "digits") -> torch.Tensor:
@@ -48,7 +48,7 @@ def test_features_and_distances_are_clean_fids_of_the_same_images(tmp_path, monk
     """Through clean-fid's files, resize and wrapper with the same weights; its distance is held in test_frechet.py."""
     fid = pytest.importorskip("cleanfid.fid", reason="clean-fid is not installed (extra dev)")
     wrapper = importlib.import_module("cleanfid.inception_torchscript")
-    network = _load(get_weights(WEIGHTS).read(), torch.device("cpu")).net
+    network = _load(get_weights(INCEPTION).read(), torch.device("cpu")).net
     monkeypatch.setattr("torch.jit.load", lambda path: network)
     files = [tmp_path / f"{number}.png" for number in range(4)]
     for file, image in zip(files, some(4), strict=True):
