@@ -65,8 +65,8 @@ def verify(dataset: tuple[str, ...]) -> None:
         get_dataset(name).check()
         read = sum(len(labels) for _, labels in get_dataset(name).test().parts(_AT_ONCE))
         note(f"{name}: {read} test images, all readable")
-        for remark in get_dataset(name).remarks():
-            note(f"{name}: {remark}")
+        for line in (*get_dataset(name).notes(), *get_dataset(name).remarks()):
+            note(f"{name}: {line}")
 
 
 @data.command()
