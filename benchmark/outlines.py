@@ -162,8 +162,9 @@ def _titles(grid: "Grid") -> dict[str, str]:
     tails = tell_apart(filter(None, (text.partition(":")[2] for text in datasets)))
     titles = {}
     for text, dataset in datasets.items():
-        path = text.partition(":")[2]
-        titles[text] = f"{dataset.label} {one_line(tails[path])}" if path else dataset.label
+        named, _, path = text.partition(":")
+        options = f" {named.removeprefix(dataset.name)}".rstrip()
+        titles[text] = f"{dataset.label} {one_line(tails[path])}{options}" if path else dataset.label
     return _distinct(titles)
 
 

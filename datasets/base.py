@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.checks import require_images, require_labels
 from datasets.on_demand import OnDemand
+from datasets.options import FolderOptions, divide_text, parse_options
 from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, Registry, unknown
 
@@ -148,6 +149,10 @@ class Dataset:
         except ValueError as error:
             raise DataCorrupt(f"{self.text}: {error}; get it anew") from error
 
+    def notes(self) -> list[str]:
+        """Lines on what is made of a person's images before anything is learned from them: not as they are there."""
+        return []
+
     def doubts(self) -> list[str]:
         """What of the images may not be what a person means them to be: said before a sweep, and in its records."""
         return []
@@ -164,7 +169,7 @@ class Gone(Dataset):
     """A dataset that one process had and another cannot open: whoever looks at it is told why."""
 
     def __init__(self, text: str, error: BadInput):
-        self.name = text.partition(":")[0]  # type: ignore[misc]
+        self.name = divide_text(text)[0]  # type: ignore[misc]
         self._text, self._error = text, error
 
     @property
@@ -191,14 +196,16 @@ def register_dataset(name: str, *, label: str, source: str) -> Callable[[D], D]:
 
 
 def get_dataset(text: str) -> Dataset:
-    """The dataset that `text` names (`cifair10`, `folder:PATH`); one object per name and process."""
-    name, colon, argument = text.partition(":")
+    """The dataset that `text` names (`cifair10`, `folder:PATH`, `folder(size=64):PATH`); one object per process."""
+    name, options, path = divide_text(text)
     name = registry.get(name).name
-    if name == "folder" and not argument:
+    if name != "folder" and (path or options is not None):
+        given = path or f"({options})"
+        raise BadInput(f"dataset '{name}' takes no '{given}'; only folder:PATH does")
+    if name == "folder" and not path[1:]:
         raise BadInput("dataset 'folder' needs a path: folder:PATH with train/<class>/*.png and test/<class>/*.png")
-    if colon and name != "folder":
-        raise BadInput(f"dataset '{name}' takes no ':{argument}'; only folder:PATH does")
-    return _in_bundle(name, argument) or _make_dataset(name, _resolved(argument))
+    asked = parse_options(options or "")
+    return _in_bundle(f"{name}{asked}", path[1:]) or _make_dataset(name, _resolved(path[1:]), asked)
 
 
 def _arrive(text: str) -> Dataset:
@@ -215,13 +222,13 @@ def named_datasets() -> list[Dataset]:
 
 
 def _in_bundle(name: str, argument: str) -> Dataset | None:
-    """What the bundle in use, if one is, holds under a name; raises BadInput for a folder that is nowhere."""
+    """What the bundle in use, if one is, holds under a name; raises BadInput for a path that is nowhere."""
     if not (bundle := os.environ.get("HYDRABENCH_BUNDLE")):
         return None
     from datasets.bundle import read_bundle
 
     held, text = read_bundle(given_path(bundle)), f"{name}:{argument}" if argument else name
-    if text not in held and argument and not Path(_resolved(argument)).is_dir():
+    if text not in held and argument and not Path(_resolved(argument)).exists():
         raise unknown(f"dataset in {bundle}:", text, held)
     return held.get(text)
 
@@ -232,9 +239,9 @@ def _resolved(path: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _make_dataset(name: str, argument: str) -> Dataset:
+def _make_dataset(name: str, path: str, options: FolderOptions) -> Dataset:
     cls = registry.get(name)
-    return cls(argument) if argument else cls()  # type: ignore[call-arg]
+    return cls(path, options) if path else cls()  # type: ignore[call-arg]
 
 
 def tell_apart(paths: Iterable[str]) -> dict[str, str]:

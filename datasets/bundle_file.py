@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from datasets.checks import require_images, require_integers, require_labels
 from datasets.contents import read_regular
+from datasets.options import divide_text
 
 FORMAT = 1
 _LARGEST = 2**34  # bytes of all arrays; CIFAR's 60,000 images have 2**28
@@ -47,7 +48,7 @@ class BundleMeta(BaseModel):
             self._require_test(arrays["test"], arrays["test_labels"])
 
     def _require_one_name(self) -> None:
-        known = self.text.partition(":")[0], self.identity.get("name")
+        known = divide_text(self.text)[0], self.identity.get("name")
         if known != (self.name, self.name) or type(self.identity.get("version")) is not int:
             raise ValueError(f"{self.text} has the name {self.name} and the identity {self.identity}")
         if self.text != self.name and self.training_source != f"{self.name}@{self.identity.get('content')}":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datasets.base import DataChanged, DataCorrupt
 from datasets.files import NotRegular, open_regular
-from datasets.images import is_16_bit_grey
+from datasets.images import Header, is_16_bit_grey, read_header
 
 Stamp = tuple[int, ...]
 
@@ -19,19 +19,23 @@ class Contents:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[Stamp, bytes]] = {}
+        self._known: dict[Path, tuple[Stamp, bytes, Header | None]] = {}
 
     def sha256(self, file: Path) -> bytes:
         """The hash of what a file holds now, as far as its stamp can tell; raises DataCorrupt for one without any."""
         stamp = _stamp(file)
         if file not in self._known or self._known[file][0] != stamp:
-            self._known[file] = stamp, _fingerprint(read_regular(file))
+            self._known[file] = stamp, *_look(read_regular(file))
         return self._known[file][1]
+
+    def header(self, file: Path) -> Header | None:
+        """The header of the image that `sha256` last told the hash of; None for what is no image."""
+        return self._known[file][2]
 
     def read(self, file: Path) -> bytes:
         """The bytes that `sha256` last told the hash of; raises DataChanged where the file has others by now."""
         content = read_regular(file)
-        if _fingerprint(content) != self._known[file][1]:
+        if _look(content)[0] != self._known[file][1]:
             raise DataChanged(f"{file} was replaced after its hash was taken: the same command takes it as it is now")
         return content
 
@@ -47,9 +51,15 @@ def read_regular(file: Path) -> bytes:
         raise DataCorrupt(f"{file} cannot be read ({error.strerror})") from error
 
 
-def _fingerprint(content: bytes) -> bytes:
-    """Records of images that came out white once are not taken for records of what they are now."""
-    return hashlib.sha256(b"16-bit grey, scaled\n" + content if is_16_bit_grey(content) else content).digest()
+def _look(content: bytes) -> tuple[bytes, Header | None]:
+    """The fingerprint, and the header of an image.
+
+    Records of images that came out white or lying once are not taken for records of what they are now.
+    """
+    header = read_header(content)
+    changed = b"16-bit grey, scaled\n" if is_16_bit_grey(content) else b""
+    changed += b"turned upright\n" if header and header.turned else b""
+    return hashlib.sha256(changed + content).digest(), header
 
 
 def _stamp(file: Path) -> Stamp:

@@ -1,7 +1,8 @@
-"""Anybody's own images: folder:PATH with train/<class>/* and test/<class>/*."""
+"""Anybody's own images: folder:PATH with train/<class>/* and test/<class>/*, or a list of them, or undivided ones."""
 
 import hashlib
 import os
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,50 +11,66 @@ import numpy as np
 
 from datasets.base import Dataset, Images, register_dataset
 from datasets.contents import Contents
-from datasets.images import hides_colours, open_rgb
+from datasets.drawn import draw_split
+from datasets.images import central_square, hides_colours, open_rgb
+from datasets.listed import tree_of_list
+from datasets.options import FolderOptions
 from datasets.paths import given_path
-from datasets.tree import Tree, count_kinds, read_tree
+from datasets.sizes import Sizes
+from datasets.tree import Tree, count_kinds, few, read_tree
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-_SIZES = (32, 64, 96)
+_FEW = 5  # images: the smallest subset of the papers' tables has so many of each class
 
 
 @register_dataset("folder", label="Folder", source="your own images")
 class Folder(Dataset):
-    """Images of a `train/<class>/…, test/<class>/…` tree, in the order of their names.
+    """Images of a `train/<class>/…, test/<class>/…` tree, in the order of their names, or of a CSV file.
 
-    All images are brought to one square size: the largest of 32, 64, 96 that the first image fills.
-    The identity is a hash of the images' content, so moving the folder changes nothing and changing an
-    image makes another dataset: every image that is used is one that the hash was taken of, or DataChanged
-    is raised. Raises DataMissing for a tree that is not such, DataCorrupt for a file that is no image.
+    The central square of each is brought to one size (datasets/sizes.py has the default).
+    The identity is a hash of the images' content, of their division and, where older versions brought them to a
+    size otherwise, of that size. So moving the folder changes nothing and changing an image makes another dataset:
+    every image that is used is one that the hash was taken of, or DataChanged is raised. Raises DataMissing for
+    a tree that is not such, DataCorrupt for a file that is no image.
     """
 
-    def __init__(self, path: str):
-        self.path = given_path(path).resolve()
+    def __init__(self, path: str, options: FolderOptions = FolderOptions()):  # noqa: B008 (it is frozen)
+        self.path, self.options = given_path(path).resolve(), options
         self._contents = Contents()
         self._uncovered: dict[Path, bool] = {}  # of each image, whether colours are under transparency
         _ = self._tree  # whoever names a folder hears at once what is wrong with it
 
     @cached_property
     def _tree(self) -> Tree:
-        return read_tree(self.path)
+        if self.options.split is not None:
+            return draw_split(self.path, self.options)
+        return tree_of_list(self.path) if self.path.is_file() else read_tree(self.path)
 
     @cached_property
     def _content(self) -> str:
         digest = hashlib.sha256()
-        for split, files in self._tree.files.items():
-            for file in files:
-                digest.update(os.fsencode(f"{split}/{file.parent.name}/{file.name}\n"))
+        for split, images in self._tree.images.items():
+            for file, label in images:
+                digest.update(os.fsencode(f"{split}/{label}/{file.name}\n"))
                 digest.update(self._contents.sha256(file))
+        if not self._sizes.as_before:
+            digest.update(f"centre of {self._sizes.chosen}\n".encode())
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def _sizes(self) -> Sizes:
+        files = [file for split in self._tree.images for file in self._tree.files(split)]
+        for file in files:
+            self._contents.sha256(file)
+        return Sizes.of([self._contents.header(file) for file in files], self.options.size)
 
     def refresh(self) -> None:
         before = vars(self).get("_content")
-        self._forget("_tree", "_content")
+        self._forget("_tree", "_content", "_sizes")
         if self._content != before:
-            self._forget("image_size", "_test")
+            self._forget("_test")
             self._uncovered.clear()
 
     def _forget(self, *names: str) -> None:
@@ -66,16 +83,16 @@ class Folder(Dataset):
 
     @property
     def text(self) -> str:
-        return f"folder:{self.path}"
+        return f"folder{self.options}:{self.path}"
 
-    @cached_property
+    @property
     def image_size(self) -> int:  # type: ignore[override]
-        smallest = min(self._open(self._tree.files["train"][0]).size)
-        return max((size for size in _SIZES if size <= smallest), default=_SIZES[0])
+        return self._sizes.chosen
 
     @property
     def identity(self) -> dict[str, object]:
-        return {**super().identity, "content": self._content}
+        size = {} if self._sizes.as_before else {"size": self._sizes.chosen}
+        return {**super().identity, "content": self._content, **size}
 
     @property
     def training_source(self) -> str:
@@ -88,27 +105,27 @@ class Folder(Dataset):
         return self._labels("train")
 
     def describe(self, index: int) -> str:
-        return str(self._tree.files["train"][index].relative_to(self.path))
+        file, top = self._tree.images["train"][index].file, self._tree.top
+        return str(file.relative_to(top) if file.is_relative_to(top) else file)
 
     def train_images(self, indices: np.ndarray) -> np.ndarray:
-        files = self._tree.files["train"]
-        return np.stack([self._read(files[index]) for index in indices])
+        images = self._tree.images["train"]
+        return np.stack([self._read(images[index].file) for index in indices])
 
     @cached_property
     def _test(self) -> Images:
-        self._tree.require_test(self.path)
-        return Images(np.stack([self._read(file) for file in self._tree.files["test"]]), self._labels("test"))
+        self._tree.require_test()
+        return Images(np.stack([self._read(file) for file in self._tree.files("test")]), self._labels("test"))
 
     def test(self) -> Images:
         return self._test
 
     def _labels(self, split: str) -> np.ndarray:
         labels = {name: label for label, name in enumerate(self._tree.classes)}
-        return np.array([labels[file.parent.name] for file in self._tree.files[split]], dtype=np.int64)
+        return np.array([labels[image.label] for image in self._tree.images[split]], dtype=np.int64)
 
     def _read(self, file: Path) -> np.ndarray:
-        size = (self.image_size, self.image_size)
-        return np.asarray(self._open(file).resize(size, resample=2))  # 2: bilinear
+        return np.asarray(central_square(self._open(file), self.image_size))
 
     def _open(self, file: Path) -> "PilImage":
         """An image of the tree in RGB; raises DataCorrupt that names the file."""
@@ -116,21 +133,43 @@ class Folder(Dataset):
         rgb, self._uncovered[file] = open_rgb(self._contents.read(file), file)
         return rgb
 
-    def doubts(self) -> list[str]:
-        train, test = ({self._contents.sha256(file): file for file in files} for files in self._tree.files.values())
-        found = {
-            "partly transparent: the colours stored under it are what is learned": self._uncovered_files(),
-            "in test and, with the same bytes, in train": [test[content] for content in test if content in train],
-        }
-        told = [f"{len(files)} images are {what} ({files[0]})" for what, files in found.items() if files]
-        if others := self._tree.others:
-            told.append(f"not read: {count_kinds(others)} ({others[0]})")
+    def notes(self) -> list[str]:
+        told = [self._sizes.note] if self._sizes.note else []
+        if self.options.split is not None:
+            counts = " and ".join(f"{len(images)} {split}" for split, images in self._tree.images.items())
+            told.append(f"{counts} images, of a split drawn by seed {self.options.seed}")
+        elif self._tree.test.name != "test" and self._tree.test.is_dir():
+            told.append(f"{self._tree.test} is taken for test")
         return told
 
-    def _uncovered_files(self) -> list[Path]:
-        return [file for files in self._tree.files.values() for file in files if self._uncovers(file)]
+    def doubts(self) -> list[str]:
+        told = [self._in_both()]
+        if uncovered := [
+            file for split in self._tree.images for file in self._tree.files(split) if self._uncovers(file)
+        ]:
+            transparent = "partly transparent: the colours stored under it are what is learned"
+            told.append(f"{len(uncovered)} images are {transparent} ({uncovered[0]})")
+        if others := self._tree.others:
+            told.append(f"not read: {count_kinds(others)} ({others[0]})")
+        return list(filter(None, told))
+
+    def remarks(self) -> list[str]:
+        return [*self.doubts(), *filter(None, [self._few_images()])]
 
     def _uncovers(self, file: Path) -> bool:
         if file not in self._uncovered:
             self._uncovered[file] = hides_colours(self._contents.read(file))
         return self._uncovered[file]
+
+    def _few_images(self) -> str:
+        counts = Counter(image.label for image in self._tree.images["train"])
+        small = [f"{name} {count}" for name, count in counts.items() if count < _FEW]
+        return f"fewer than {_FEW} training images of {few(small)}: no run has more per class" if small else ""
+
+    def _in_both(self) -> str:
+        learned = {self._contents.sha256(file) for file in self._tree.files("train")}
+        twice = [image for image in self._tree.images["test"] if self._contents.sha256(image.file) in learned]
+        if not twice:
+            return ""
+        classes = few([f"{count} of {name}" for name, count in Counter(image.label for image in twice).items()])
+        return f"{len(twice)} images are in test and, with the same bytes, in train: {classes} ({twice[0].file})"

@@ -132,7 +132,7 @@ def _wnid(file: str) -> str:
 
 def _decode(file: Path) -> np.ndarray:
     """An image as it is used, 224×224×3 of uint8; raises DataCorrupt with the file's name."""
-    return np.asarray(cut_centre(open_rgb(read_regular(file), file, any_cmyk=True).rgb))
+    return np.asarray(cut_centre(open_rgb(read_regular(file), file, as_stored=True).rgb))
 
 
 def cut_centre(image: "PilImage") -> "PilImage":

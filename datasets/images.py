@@ -11,10 +11,14 @@ from datasets.base import DataCorrupt
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
+    from PIL.Image import Transpose
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF 6.0, section 8
 _PNG_16_BIT_GREY = b"\x10\x00"  # bit depth and colour type, at 24 in a PNG
+_ORIENTATION = 0x0112  # tag of Exif 2.3, section 4.6.4
+_UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # by orientation, what PIL.Image.Transpose undoes it
+_BILINEAR = 2
 
 
 class Picture(NamedTuple):
@@ -24,20 +28,43 @@ class Picture(NamedTuple):
     uncovers: bool
 
 
-def open_rgb(content: bytes, file: Path, any_cmyk: bool = False) -> Picture:
-    """The image that `content`, the bytes of `file`, holds; of several frames the first.
+class Header(NamedTuple):
+    """What an image says of itself before it is decoded: pixels as stored, and whether it is to be turned upright."""
+
+    width: int
+    height: int
+    turned: bool
+
+
+def read_header(content: bytes) -> Header | None:
+    """The header of the image that these bytes hold; None for what is none: `open_rgb` says what is wrong with it."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+            return Header(*image.size, _turn(image) is not None)
+    except MemoryError:
+        raise
+    except Exception:  # as in open_rgb
+        return None
+
+
+def open_rgb(content: bytes, file: Path, as_stored: bool = False) -> Picture:
+    """The image that `content`, the bytes of `file`, holds, turned as its EXIF says; of several frames the first.
 
     Grey of 9 to 16 bits is scaled to 8: the high bits stay. Transparency is left off: the colours that were stored
     under it stand. Raises DataCorrupt, with the file's name, for what is no image, has more than 179 million
     pixels, or cannot be brought to RGB without a guess: 32-bit and floating-point pixels, CMYK with a profile.
-    any_cmyk: such CMYK is taken as if it had none, which is how ImageNet is read everywhere.
+    as_stored: CMYK is taken as if it had no profile and nothing is turned, which is how ImageNet is read everywhere.
     """
     from PIL import Image
 
     try:
         # warnings tell of odd metadata: nothing that a person could act on
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
-            return Picture(_to_rgb(image, any_cmyk), _hides_colours(image))
+            turn = None if as_stored else _turn(image)  # before decoding, as in read_header
+            rgb = _to_rgb(image, as_stored)
+            return Picture(rgb if turn is None else rgb.transpose(turn), _hides_colours(image))
     except Image.DecompressionBombError as error:
         raise DataCorrupt(f"{file} is too large an image to be read ({error}): make it smaller") from error
     except _Unscalable as error:
@@ -69,6 +96,26 @@ def is_16_bit_grey(content: bytes) -> bool:
 
 class _Unscalable(ValueError):
     """Pixels whose black and white nobody knows, or whose colours need a profile; the message says which."""
+
+
+def central_square(image: "PilImage", size: int) -> "PilImage":
+    """The central square of an image, size×size pixels then: as resized and cropped, without what is cropped away."""
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    return image.resize((size, size), _BILINEAR, box=(left, top, left + side, top + side))
+
+
+def _turn(image: "PilImage") -> "Transpose | None":
+    """What brings an image upright that is stored otherwise. TIFFs are: Pillow turns them itself."""
+    from PIL.Image import Transpose
+
+    if "exif" not in image.info:
+        return None
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # odd metadata: Pillow raises what it stumbles on, and the pixels are as good as they were
+        return None
+    return None if turn is None else Transpose(turn)
 
 
 def _to_rgb(image: "PilImage", any_cmyk: bool) -> "PilImage":

@@ -75,5 +75,5 @@ class TinyImagenet32(Dataset):
 
     def _images(self, names: list[str], wnids: list[str]) -> Images:
         labels = {wnid: label for label, wnid in enumerate(self._wnids)}
-        images = [np.asarray(open_rgb(self._files[name], self._archive / name).rgb) for name in names]
+        images = [np.asarray(open_rgb(self._files[name], self._archive / name, as_stored=True).rgb) for name in names]
         return Images(np.stack(images), np.array([labels[wnid] for wnid in wnids], dtype=np.int64))

@@ -9,44 +9,77 @@ from datasets.base import DataCorrupt, DataMissing
 from datasets.images import SUFFIXES
 
 SPLITS = ("train", "test")
+OTHER_NAMES_OF_TEST = ("val", "valid", "validation", "testing", "eval")
 _SHOWN = 5  # names that a message lists before it counts
-_OTHER_NAMES_OF_TEST = ("val", "valid", "validation", "testing", "eval")
+_DEEPER = "images"  # the folder of a class that may hold its images, as in Tiny ImageNet
+
+
+class Labelled(NamedTuple):
+    """An image's file, and the name of its class."""
+
+    file: Path
+    label: str
 
 
 class Tree(NamedTuple):
-    """The names of the classes, ascending; the images of each split by class and name; what else lies there."""
+    """The names of the classes, ascending; the images of each split by class and name; what else lies there.
+
+    test: the folder or the list that test images are, or would be, of. top: what people name images from.
+    """
 
     classes: list[str]
-    files: dict[str, list[Path]]
+    images: dict[str, list[Labelled]]
     others: list[Path]
+    test: Path
+    top: Path
 
-    def require_test(self, path: Path) -> None:
+    def files(self, split: str) -> list[Path]:
+        return [image.file for image in self.images[split]]
+
+    def require_test(self) -> None:
         """Raises DataMissing unless there are test images of every class."""
-        test = path / "test"
-        if not self.files["test"]:
-            raise DataMissing(f"{test} has no images ({test}/<class>/*.png); accuracy needs some{_instead(path)}")
-        if absent := [name for name in self.classes if name not in {file.parent.name for file in self.files["test"]}]:
-            raise DataMissing(f"{test} has no images of {few(absent)}: every class of train needs some")
+        if not self.images["test"]:
+            raise DataMissing(f"{self.test} has no images ({self.test}/<class>/*.png); accuracy needs some")
+        if absent := [name for name in self.classes if name not in {image.label for image in self.images["test"]}]:
+            raise DataMissing(f"{self.test} has no images of {few(absent)}: every class of train needs some")
+
+
+def make_tree(images: dict[str, list[Labelled]], others: list[Path], train: Path, test: Path, top: Path) -> Tree:
+    """Raises DataMissing where nothing is to be trained on, DataCorrupt for a test class that train lacks."""
+    classes = sorted({image.label for image in images["train"]})
+    if not classes:
+        raise DataMissing(f"{train} has no class folders with images in them")
+    if strange := sorted({image.label for image in images["test"]} - set(classes)):
+        raise DataCorrupt(f"{test} has classes that train has not: {few(strange)}")
+    return Tree(classes, images, others, test, top)
 
 
 def read_tree(path: Path) -> Tree:
-    """Lists `path`; raises DataMissing where it is no such tree, DataCorrupt for a test class that train lacks."""
-    train = path / "train"
+    """Lists the two splits of `path`; raises DataMissing where it is no such tree, DataCorrupt as `make_tree`."""
+    train, test = path / "train", _test_of(path)
     if not train.is_dir():
-        there = few([entry.name for entry in entries(path)]) if path.is_dir() else ""
-        there = f"; it holds {there}" if there else ""
-        raise DataMissing(f"folder:{path} needs {path}/train/<class>/*.png and {path}/test/<class>/*.png{there}")
-    classes = [entry.name for entry in entries(train) if _is_folder(entry)]
-    if not classes:
-        raise DataMissing(f"{train} has no class folders with images in them")
-    found = {split: _list(path / split) for split in SPLITS}
-    files = {split: [Path(file.path) for file in found[split] if _is_image(file)] for split in SPLITS}
-    others = [Path(file.path) for split in SPLITS for file in found[split] if not _is_image(file)]
-    if empty := sorted(set(classes) - {file.parent.name for file in files["train"]}):
-        raise DataMissing(f"{train} has classes without images: {few(empty)}{_in_place_of_images(others)}")
-    if strange := sorted({file.parent.name for file in files["test"]} - set(classes)):
-        raise DataCorrupt(f"{path}/test has classes that train has not: {few(strange)}")
-    return Tree(classes, files, others)
+        raise DataMissing(f"folder:{path} needs {path}/train/<class>/*.png and {path}/test/<class>/*.png{_held(path)}")
+    learned, others = list_classes(train)
+    tested, more = list_classes(test, empty=True) if os.path.lexists(test) else ([], [])
+    return make_tree({"train": learned, "test": tested}, others + more, train, test, path)
+
+
+def list_classes(folder: Path, empty: bool = False) -> tuple[list[Labelled], list[Path]]:
+    """The images of a folder of classes, and what else the classes hold; empty: of a class, there may be none.
+
+    Raises DataMissing that names the classes without images.
+    """
+    images: list[Labelled] = []
+    others: list[Path] = []
+    without: list[str] = []
+    for entry in filter(_is_folder, entries(folder)):
+        read, rest = _list_class(Path(entry.path))
+        images += [Labelled(file, entry.name) for file in read]
+        others += rest
+        without += [] if read else [entry.name]
+    if without and not empty:
+        raise DataMissing(f"{folder} has classes without images: {few(without)}{_in_place_of_images(others)}")
+    return images, others
 
 
 def count_kinds(paths: list[Path]) -> str:
@@ -61,27 +94,41 @@ def few(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _list(split: Path) -> list[os.DirEntry]:
-    """What is in a split's class folders; nothing where there is no such split."""
-    if not os.path.lexists(split):
-        return []
-    return [file for entry in entries(split) if _is_folder(entry) for file in entries(Path(entry.path))]
+def is_image(name: str) -> bool:
+    """Whether a file of this name is read, whatever the case of its suffix."""
+    return Path(name).suffix.lower() in SUFFIXES
 
 
-def _is_image(entry: os.DirEntry) -> bool:
-    return Path(entry.name).suffix.lower() in SUFFIXES and not _is_folder(entry)
+def _test_of(path: Path) -> Path:
+    """The folder of the test images: `test`, else the first of its other names that is there."""
+    there = (path / name for name in ("test", *OTHER_NAMES_OF_TEST))
+    return next(filter(os.path.lexists, there), path / "test")
 
 
-def _instead(path: Path) -> str:
-    there = [name for name in _OTHER_NAMES_OF_TEST if (path / name).is_dir()]
-    return f"; {path / there[0]} is not read: call it test" if there else ""
+def _list_class(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The images of one class, one folder deeper where none lies in its own; and what else is there."""
+    images: list[Path] = []
+    others: list[Path] = []
+    for entry in entries(folder):
+        (images if is_image(entry.name) and not _is_folder(entry) else others).append(Path(entry.path))
+    if not images and (deeper := folder / _DEEPER) in others and deeper.is_dir():
+        images, more = _list_class(deeper)
+        others = [other for other in others if other != deeper] + more
+    return images, others
+
+
+def _held(path: Path) -> str:
+    if not path.is_dir():
+        return ""
+    held = few([entry.name for entry in entries(path)])
+    return f"; it holds {held}: are these classes, folder(split=0.8):PATH draws a split" if held else ""
 
 
 def _in_place_of_images(others: list[Path]) -> str:
     if not others:
         return ""
     if others[0].is_dir():
-        return f" ({others[0]} is a folder: images lie directly in the folder of their class)"
+        return f" ({others[0]} is a folder: images lie directly in the folder of their class, or in its {_DEEPER}/)"
     return f" ({count_kinds(others)} there; read are {', '.join(sorted(SUFFIXES))})"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Literal
 
+from datasets.options import divide_text
 from results.records import dataset_id
 
 AVERAGE = "average"  # stands where a dataset does, here and in the published files
@@ -37,7 +38,7 @@ class CellSpec:
     @property
     def dataset_id(self) -> str:
         """The dataset as records have it; `dataset` is what a person names it by."""
-        return dataset_id({"name": self.dataset.partition(":")[0], "content": self.content})
+        return dataset_id({"name": divide_text(self.dataset)[0], "content": self.content})
 
     @property
     def dataset_shown(self) -> str:

@@ -63,8 +63,8 @@ def verify(dataset: tuple[str, ...]) -> None:
     for name in dataset:
         get_dataset(name).check()
         note(f"{name}: {get_dataset(name).read_test()} test images, all readable")
-        for remark in get_dataset(name).remarks():
-            note(f"{name}: {remark}")
+        for line in (*get_dataset(name).notes(), *get_dataset(name).remarks()):
+            note(f"{name}: {line}")
 
 
 @data.command()

@@ -32,6 +32,16 @@ def note_left_out(problems: Iterable[str]) -> None:
         note(f"left out: {one_line(problem)}")
 
 
+def note_datasets(texts: Iterable[str]) -> None:
+    """Says of a person's own images, if any are named, what is made of them."""
+    from datasets.base import get_dataset
+
+    for text in dict.fromkeys(texts):
+        if ":" in text:
+            for line in get_dataset(text).notes():
+                note(f"{one_line(text)}: {line}")
+
+
 def readable(names: Iterable[str], make: Callable[[str], T]) -> Iterator[T]:
     """What `make` gives of each name; one whose file is malformed is named and left out."""
     said: set[str] = set()

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from benchmark.cli import completion
-from benchmark.cli.notes import note, note_left_out, screen
+from benchmark.cli.notes import note, note_datasets, note_left_out, screen
 from benchmark.cli.options import FORMATS, deterministic_option, selection_options, store_option, stores_options
 from benchmark.selection import Selection
 from results.stores import Stores
@@ -39,6 +39,7 @@ def plan(study: str, form: str, every: bool, selection: Selection, stores: Store
 
         summary = make_plan(load_grid(study, selection), stores, records).summary()
     note_left_out(records.problems)
+    note_datasets(selection.datasets)
     click.echo(plan_json(summary) if form == "json" else plan_text(summary, every))
 
 
@@ -77,6 +78,7 @@ def _run(study: str, selection: Selection, stores: Stores, values: dict[str, Any
         note(f"left out, not in the study: {combination}")
     made = make_plan(grid, stores)
     note_left_out(made.records.problems)
+    note_datasets(selection.datasets)
     return run_plan(made, stores.own, RunRequest(**values), screen())
 
 
@@ -133,6 +135,7 @@ def submit(study: str, selection: Selection, stores: Stores, **values: Any) -> N
 
     request = SubmitRequest(**values)
     profile = load_profile(request.profile)
+    note_datasets(selection.datasets)
     send(load_grid(study, selection), stores, profile, request, note)
 
 

@@ -21,6 +21,7 @@ from datasets.registry import BadInput
 from datasets.subset import find_subset
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+FEW = "fewer than 5 training images of a 3, b 3: no run has more per class"
 DEEP = np.arange(40 * 40, dtype=np.uint16).reshape(40, 40) * 40
 
 
@@ -96,14 +97,15 @@ def test_colours_under_transparency_are_read_and_told_of(tree):
     Image.fromarray(np.dstack([NOISE, alpha])).save(file)
     dataset = Folder(str(tree))
     dataset.check()
-    assert dataset.remarks() == []
+    assert dataset.remarks() == [FEW]
     alpha[3, 3] = 0
     Image.fromarray(np.dstack([NOISE, alpha])).save(file)
     assert np.array_equal(read(file), NOISE)
     dataset.refresh()
     dataset.check()
     assert dataset.remarks() == [
-        f"1 images are partly transparent: the colours stored under it are what is learned ({file})"
+        f"1 images are partly transparent: the colours stored under it are what is learned ({file})",
+        FEW,
     ]
 
 
@@ -152,8 +154,8 @@ def test_names_that_are_not_utf8_are_read_hashed_and_described(tree):
     dataset.check()
     assert dataset.describe(int(np.argmax(dataset.train_labels())) - 1) == "train/a/\udcff.png"
     assert dataset.class_names() == ["a", "caf\udce9"]
-    same = f"1 images are in test and, with the same bytes, in train ({tree}/test/a/\udcff.png)"
-    assert dataset.remarks() == [same]
+    same = f"1 images are in test and, with the same bytes, in train: 1 of a ({tree}/test/a/\udcff.png)"
+    assert dataset.remarks()[0] == same
 
 
 @pytest.mark.parametrize("name", ["1.TIF", "1.gif", "1.Tiff"])
@@ -170,7 +172,7 @@ def test_what_is_not_read_is_counted(tree):
         (tree / "train" / "a" / name).write_bytes(b"")
     dataset = Folder(str(tree))
     dataset.check()
-    assert dataset.remarks() == [f"not read: 2 .heic, 1 .txt ({tree}/train/a/1.heic)"]
+    assert dataset.remarks() == [f"not read: 2 .heic, 1 .txt ({tree}/train/a/1.heic)", FEW]
 
 
 def test_a_class_of_other_files_alone_is_told_what_is_read(tree):
@@ -185,19 +187,25 @@ def test_images_one_folder_deeper_are_told_where_they_belong(tree):
         for name in ("a", "b"):
             (tree / split / name).rename(tree / split / "x")
             (tree / split / name).mkdir()
-            (tree / split / "x").rename(tree / split / name / "images")
-    with pytest.raises(DataMissing, match=rf"without images: a, b \({tree}/train/a/images is a folder: images lie"):
+            (tree / split / "x").rename(tree / split / name / "pictures")
+    with pytest.raises(DataMissing, match=rf"without images: a, b \({tree}/train/a/pictures is a folder: images lie"):
         Folder(str(tree))
 
 
-def test_val_in_place_of_test_is_told_its_name(tree):
+def test_val_is_taken_for_test_and_said(tree):
+    before = Folder(str(tree))
+    was = before.identity, before.test().images, before.notes()
     (tree / "test").rename(tree / "val")
-    with pytest.raises(DataMissing, match=f"^{tree}/test has no images .*; {tree}/val is not read: call it test$"):
-        Folder(str(tree)).test()
+    dataset = Folder(str(tree))
+    assert dataset.identity == was[0] and np.array_equal(dataset.test().images, was[1])
+    assert (was[2], dataset.notes()) == ([], [f"{tree}/val is taken for test"])
 
 
 def test_classes_without_a_split_are_told_what_was_expected(tree):
-    with pytest.raises(DataMissing, match=rf"needs {tree}/train/train/<class>/\*.png and .*; it holds a, b$"):
+    expected = (
+        rf"needs {tree}/train/train/<class>/\*.png and .*; it holds a, b: .* folder\(split=0.8\):PATH draws a split$"
+    )
+    with pytest.raises(DataMissing, match=expected):
         Folder(str(tree / "train"))
 
 
