@@ -228,8 +228,8 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     Raises what torch raises, RecordError for what is no regular file, and Unreadable.
     """
     try:
-        with open_regular(folder / CHECKPOINT) as file:
-            return torch.load(io.BufferedReader(file), map_location="cpu", weights_only=True)
+        with io.BufferedReader(open_regular(folder / CHECKPOINT)) as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Absent:
         return None
 

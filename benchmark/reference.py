@@ -14,6 +14,7 @@ from benchmark.weights import INCEPTION, get_weights
 from datasets.base import DataMissing, Dataset
 from datasets.subset import subset_hash
 from methods.artifacts import Artifact, Building, Recipe
+from methods.flops import Work
 from methods.task import Task
 
 INCEPTION_FLOPS = 1.14e10  # of an image through Inception-v3 at 299 pixels
@@ -52,8 +53,8 @@ class RealFeatures(Recipe):
     def images(self, samples_per_class: int, num_classes: int) -> int:
         return self.count or len(self._present())
 
-    def flops(self) -> float:
-        return INCEPTION_FLOPS
+    def work(self, samples_per_class: int, num_classes: int) -> Work:
+        return Work(flops=INCEPTION_FLOPS * self.images(samples_per_class, num_classes))
 
     @property
     def identity(self) -> dict[str, object]:

@@ -64,8 +64,8 @@ def load_features(device: torch.device) -> nn.Sequential:
 
     path = Path(torch.hub.get_dir(), "checkpoints", Path(VGG16_Weights.IMAGENET1K_V1.url).name)
     try:
-        with open_regular(path) as file:
-            weights = torch.load(io.BufferedReader(file), map_location="cpu", weights_only=True)
+        with io.BufferedReader(open_regular(path)) as file:
+            weights = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         why = "" if isinstance(error, FileNotFoundError) else f" ({error} there)".replace("\n", " ")
         raise BadInput(

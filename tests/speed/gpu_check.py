@@ -1,7 +1,7 @@
 """`make gpu-check`: what only a GPU can show.
 
-That no step waits for it, that --deterministic repeats bits after a kill, and how many runs side by side fill it. Without
-a GPU it says so and runs what the pretend device shows.
+That no step waits for it, that --deterministic repeats bits after a kill, and how many runs side by side fill it.
+Without a GPU it says so and runs what the pretend device shows.
 """
 
 import os
