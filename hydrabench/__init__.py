@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from benchmark.selection import Selection
-    from hydrabench.augmenter import AugmentedLoader, Augmenter, fit
+    from hydrabench.augmenter import Augmenter, fit
+    from hydrabench.loader import AugmentedLoader
     from results.stores import Stores
     from results.tables import Table
 
@@ -168,10 +169,10 @@ def __getattr__(name: str) -> Any:
     """What needs torch, when it is first asked for: the augmenters, and a class for each registered method."""
     if name not in _LAZY and not name[:1].isupper():
         raise AttributeError(f"module 'hydrabench' has no attribute '{name}'")
-    from hydrabench import augmenter
+    from hydrabench import augmenter, loader
 
     if name in _LAZY:
-        return getattr(augmenter, name)
+        return getattr(loader if name == "AugmentedLoader" else augmenter, name)
     classes = augmenter.classes()
     if name not in classes:
         raise AttributeError(str(unknown("name in hydrabench:", name, [*__all__, *classes])))

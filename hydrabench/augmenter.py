@@ -1,7 +1,6 @@
 """Augmenters: a method at work on the batches of anybody's training loop."""
 
 import copy
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,8 +13,9 @@ from torch.nn import functional
 from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams
 from datasets.batches import normalise, to_bytes, to_unit
-from datasets.given import Given, require_known, require_unit
+from datasets.given import Given, require_known
 from datasets.registry import BadInput
+from hydrabench.checks import require_augmentation, require_fit, require_images, require_share
 from hydrabench.fitting import Fit, fit_to, read_fit, write_fit
 from methods.base import Method
 from methods.compose import Forwarding
@@ -106,6 +106,10 @@ class Augmenter:
         """Where a fitted augmenter works; None is wherever its images are."""
         return self._ready.task.device if self._ready else None
 
+    def spares(self, share: float) -> bool:
+        """Whether a coin that falls on `share` says to leave a batch as it is."""
+        return float(torch.rand((), generator=self._streams.order)) >= share
+
     @property
     def p_gen(self) -> float | None:
         """The share of batches (DiffuseMix: of images) that are replaced, of methods that have it."""
@@ -129,9 +133,9 @@ class Augmenter:
 
     def targets(self, images: Tensor, labels: Tensor) -> Tensor:
         """The class weights that labels stand for, B×classes; raises BadInput where images or labels do not fit."""
-        _require_images(images)
+        require_images(images)
         if self._ready:
-            _require_fit(images, labels, self._ready.task)
+            require_fit(images, labels, self._ready.task)
         if labels.shape[:1] != images.shape[:1] or labels.ndim != 1 + labels.is_floating_point():
             shape = "×".join(map(str, labels.shape))
             raise BadInput(f"labels are {shape} of {labels.dtype}, not {len(images)} integers or rows of weights")
@@ -189,31 +193,6 @@ class Augmenter:
         return self
 
 
-class AugmentedLoader:
-    """A loader of (images, labels) whose batches are (images, targets) of an augmenter.
-
-    p_gen: the share of batches that are augmented, in the place of the augmenter's own where its method has one.
-    Batches are brought to a fitted augmenter's device.
-    """
-
-    def __init__(self, loader: Iterable, augmenter: Augmenter, p_gen: float | None = None):
-        own = p_gen is not None and augmenter.p_gen is not None
-        self.loader, self.augmenter = loader, augmenter.with_p_gen(p_gen) if own and p_gen is not None else augmenter
-        self._share = 1.0 if own or p_gen is None else require_share(p_gen)
-
-    def __len__(self) -> int:
-        return len(self.loader)  # type: ignore[arg-type]
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in self.loader:
-            device = self.augmenter.device or images.device
-            yield self._augmented(images.to(device), labels.to(device))
-
-    def _augmented(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        spared = float(torch.rand((), generator=self.augmenter._streams.order)) >= self._share
-        return (images, self.augmenter.targets(images, labels)) if spared else self.augmenter(images, labels)
-
-
 def fit(method: str, images: Any, labels: Any = None, /, device: Any = None, **how: Any) -> Augmenter:
     """An augmenter by a method's text, like "hydramix(images=2)+autoaugment"; otherwise as `Augmenter.fit`."""
     return class_of(parsed := require_augmentation(parse_method(method)))._of(
@@ -240,22 +219,9 @@ def classes() -> dict[str, type[Augmenter]]:
 
 
 def python_name(label: str) -> str:
-    """`Random Erasing` -> `RandomErasing`, `ChimeraMix+Grid` -> `ChimeraMixGrid`, `Original images` -> `OriginalImages`."""
+    """`ChimeraMix+Grid` -> `ChimeraMixGrid`, `Original images` -> `OriginalImages`."""
     words = "".join(character if character.isalnum() else " " for character in label).split()
     return "".join(word[0].upper() + word[1:] for word in words)
-
-
-def require_augmentation(method: Method) -> Method:
-    """The method; raises BadInput for one that is another network, with a protocol of its own, and changes no batch."""
-    if method.protocol(1):
-        raise BadInput(f"method '{method.name}' is a network with a training of its own, no augmentation of batches")
-    return method
-
-
-def require_share(p_gen: float) -> float:
-    if not 0 <= p_gen <= 1:
-        raise BadInput(f"p_gen={p_gen} is no share: 0 to 1")
-    return p_gen
 
 
 def _innermost(method: Method) -> Method:
@@ -292,21 +258,3 @@ def _sized(images: Tensor) -> Given:
 
 def _refuse(*_: object) -> Views:
     raise BadInput("this method takes images from a training set: fit(images, labels)")
-
-
-def _require_images(images: Tensor) -> None:
-    if images.ndim != 4 or not len(images):
-        raise BadInput(f"images are {'×'.join(map(str, images.shape)) or 'a number'}, not B×C×H×W")
-    if images.dtype != torch.uint8:
-        require_unit("f" if images.is_floating_point() else "i", *map(float, images.detach().aminmax()))
-
-
-def _require_fit(images: Tensor, labels: Tensor, task: Task) -> None:
-    side, device = task.images.shape[1], task.device
-    if images.shape[1:] != (3, side, side):
-        shape = "×".join(map(str, images.shape[1:]))
-        raise BadInput(f"images are {shape}, the augmenter was fitted to 3×{side}×{side}")
-    if images.device.type != device.type:
-        raise BadInput(f"images are on {images.device}, the augmenter on {device}: fit or load it with device=...")
-    if labels.is_floating_point():
-        raise BadInput("a fitted augmenter takes integer labels, not weights of classes: let it come first")
