@@ -32,15 +32,23 @@ def export(entries: Iterable[Entry], form: str, problems: list[str]) -> bytes:
     CSV and Parquet have the columns COLUMNS, a line per record, with what is nested as JSON text; JSON is a list of
     whole records, as they are in their files.
     """
-    records = list(_read(entries, problems))
     if form == "json":
+        records = _read(entries, problems)
         return json.dumps([record.model_dump(by_alias=True) for _, record in records], indent=1).encode() + b"\n"
-    frame = _frame(records)
+    lines = frame(entries, problems)
     if form == "csv":
-        return frame.map(escape_spreadsheet).to_csv(index=False).encode()
+        return lines.map(escape_spreadsheet).to_csv(index=False).encode()
     buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False, engine="pyarrow")
+    lines.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()
+
+
+def frame(entries: Iterable[Entry], problems: list[str]) -> "pd.DataFrame":
+    """The records, a line each, with the columns COLUMNS; one that is no longer readable is added to `problems`."""
+    import pandas as pd
+
+    lines = [_line(path, record) for path, record in _read(entries, problems)]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
 def entries_of(outlines: Sequence[Outline], records: Records) -> list[Entry]:
@@ -55,12 +63,6 @@ def _read(entries: Iterable[Entry], problems: list[str]) -> Iterator[tuple[Path,
             yield entry.path, entry.record()
         except RecordError as error:
             problems.append(f"{entry.path}: {error}")
-
-
-def _frame(records: list[tuple[Path, Record]]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame([_line(path, record) for path, record in records], columns=list(COLUMNS))
 
 
 def _line(path: Path, record: Record) -> dict[str, object]:

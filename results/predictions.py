@@ -129,6 +129,13 @@ def predictions_of(entry: "Entry", problems: list[str]) -> Predictions | None:
         return None
 
 
+def of_metric(name: str, outline: "Outline", records: "Records") -> "tuple[Outline, list[str]]":
+    """An outline of another metric than its study's, and what there is to say of records that have none."""
+    metric = metric_for(name, outline)
+    without = add_derived(metric, outline, records) if metric in DERIVED else []
+    return outline.with_metric(metric), without
+
+
 def add_derived(metric: str, outline: "Outline", records: "Records") -> list[str]:
     """Puts a metric that follows from predictions into the entries of an outline; returns what there is to say of
     those that have none."""

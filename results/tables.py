@@ -78,6 +78,10 @@ class Table:
         caption = f"{self.title}. {'As published.' if published else self.caption} {self.note}".rstrip()
         return {"text": _text, "markdown": _markdown, "latex": _latex}[form](self, caption, published)
 
+    def to_latex(self, published: bool = False) -> str:
+        """The table for a paper."""
+        return self.render("latex", published)
+
     def numbers(self, published: bool) -> list[Number]:
         """What each cell shows, ranked within its dataset and column among complete cells; 0 is no rank."""
         plain = [_published(line) if published else _ours(line, cell) for line, cell in self._pairs()]

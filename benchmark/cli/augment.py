@@ -15,7 +15,7 @@ from benchmark.build import draw_samples, load_artifact
 from benchmark.cli.outputs import replaced, require_free, require_writable
 from benchmark.job import receipt_of
 from benchmark.pool import Pool
-from benchmark.protocol import load_preset, require_labels, resolve_budgets, run_protocol
+from benchmark.protocol import Protocol, load_preset, require_labels, resolve_budgets, run_protocol
 from benchmark.run import Build, with_needs
 from benchmark.sweep import Screen, require_data, warn
 from benchmark.task import load_task
@@ -53,13 +53,21 @@ class Subject:
         return self.method.resolve(self.dataset, resolve_budgets(self.preset, self.dataset))
 
     @property
+    def protocol(self) -> Protocol:
+        return run_protocol(self.resolved, self.preset, self.dataset, self.samples_per_class)
+
+    @property
+    def used(self) -> tuple[Build, ...]:
+        """The artifacts that the method uses, if any."""
+        used = artifacts_of(self.resolved, self.dataset, self.samples_per_class, self.seed, self.protocol)
+        return tuple(Build(artifact, self.preset) for artifact in used)
+
+    @property
     def builds(self) -> tuple[Build, ...]:
         """The artifacts to have; raises BadInput for a method that trains none."""
-        protocol = run_protocol(self.resolved, self.preset, self.dataset, self.samples_per_class)
-        used = artifacts_of(self.resolved, self.dataset, self.samples_per_class, self.seed, protocol)
-        if not used:
+        if not (used := self.used):
             raise BadInput(f"method '{format_method(self.method)}' trains no generator; take hydramix, for example")
-        return tuple(Build(artifact, self.preset) for artifact in used)
+        return used
 
 
 def make_samples(subject: Subject, store: Path, output: Path, screen: Screen) -> None:
@@ -74,7 +82,7 @@ def make_samples(subject: Subject, store: Path, output: Path, screen: Screen) ->
         raise no_picture
     require_writable(output)
     (*_, job) = ensure_built(subject, store, screen)
-    if not draw_samples(job, store, _task(subject, _device(subject)), output):
+    if not draw_samples(job, store, task_of(subject, _device(subject)), output):
         raise no_picture
 
 
@@ -126,7 +134,7 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[ComposedI
     """`per_class` compositions of each class in turn; the same subject gives the same ones."""
     device = _device(subject)
     made = tuple(load_artifact(job, store, device) for job in subject.builds)
-    task = _task(subject, device)
+    task = task_of(subject, device)
     composer = subject.resolved.prepare(task, made)
     assert isinstance(composer, Composer)
     indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
@@ -147,7 +155,8 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[ComposedI
             yield ComposedImage(to_bytes(image).cpu().numpy(), name, sources, mask_seed)
 
 
-def _task(subject: Subject, device: torch.device) -> Task:
+def task_of(subject: Subject, device: torch.device) -> Task:
+    """A subject's training subset on a device."""
     indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
     return load_task(subject, indices, device, resolve_precision("auto", device))
 

@@ -64,12 +64,15 @@ def table(
       hydrabench table table1 -o table1.tex
     """
     from benchmark.outlines import load_outline
+    from results.predictions import of_metric
     from results.tables import fill_table
 
     records = stores.records()
     outline = load_outline(study, selection)
     if metric is not None:
-        outline = _of_metric(metric, outline, records)
+        outline, without = of_metric(metric, outline, records)
+        for line in without:
+            note(line)
     made = fill_table(outline, records)
     note_left_out(records.problems)
     put(made.render(form or _format_of(output), published), output)
@@ -323,16 +326,6 @@ def _draw(
 
         return [write_sheet(outline, selection, stores.own, folder or FIGURES)]
     return write_figure(outline, records, folder or FIGURES)
-
-
-def _of_metric(name: str, outline: "Outline", records: "Records") -> "Outline":
-    """An outline of another metric than its study's; says which records have none."""
-    from results.predictions import DERIVED, add_derived, metric_for
-
-    metric = metric_for(name, outline)
-    for line in add_derived(metric, outline, records) if metric in DERIVED else ():
-        note(line)
-    return outline.with_metric(metric)
 
 
 def _counts(done: "Import") -> str:

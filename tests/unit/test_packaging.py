@@ -9,7 +9,7 @@ import pytest
 from setuptools import build_meta
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-ROOMS = ("benchmark", "datasets", "methods", "results", "slurm")
+ROOMS = ("benchmark", "datasets", "hydrabench", "methods", "results", "slurm")
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 
 
