@@ -3,9 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import RLock
 from pathlib import Path
@@ -19,6 +20,7 @@ from benchmark.stop import held_signals
 from results.locks import Lock, LockHeld
 from results.states import Progress, read_progress
 
+WAITING, PASSIVE = "OMP_WAIT_POLICY", "PASSIVE"  # read when a process loads OpenMP
 _POLL_SECONDS = 0.3
 _QUIETLY = "ignore:resource_tracker:UserWarning"  # the tracker gets the options of the Python that starts it
 
@@ -78,6 +80,23 @@ class _Context(SpawnContext):
         return self._kept[-1]
 
 
+@contextmanager
+def shared_cores(workers: int) -> Iterator[None]:
+    """Processes that are started meanwhile, where they are several, sleep when a thread of theirs waits for another.
+
+    By default OpenMP's threads spin, and keep those of other processes from the very cores that they wait for. How
+    many threads there are stays the preset's word, as the bits depend on it; a policy that a person set stays, too.
+    """
+    ours = workers > 1 and WAITING not in os.environ
+    if ours:
+        os.environ[WAITING] = PASSIVE
+    try:
+        yield
+    finally:
+        if ours:
+            del os.environ[WAITING]
+
+
 class Pool:
     """Executes jobs with `workers` processes; a worker that dies fails one job and is replaced.
 
@@ -135,7 +154,7 @@ class Pool:
         """Until all is done, or a worker dies while none has begun a job: pebble then gives up all of them."""
         arguments = (os.getpid(), self.deadline, self._asked)
         pool = ProcessPool(self.workers, initializer=_start_worker, initargs=arguments, context=self._context)
-        with pool:
+        with shared_cores(self.workers), pool:
             try:
                 self._serve(pool, watch)
             except BaseException:

@@ -10,6 +10,7 @@ from pathlib import Path
 from submitit import DebugExecutor, Executor, LocalExecutor, SlurmExecutor
 from submitit.core.utils import FailedJobError
 
+from benchmark.pool import PASSIVE, WAITING
 from datasets.base import CHECKOUT, data_root
 from datasets.paths import METHODS_FOLDERS, given_path, real_path
 from datasets.registry import BadInput
@@ -45,6 +46,8 @@ def local_executor(profile: Profile, folder: Path, number: int) -> Executor:
         gpus = visible_gpus()
         # by the shell: submitit itself takes numbers alone, and without any hides every GPU
         setup.insert(0, f"export CUDA_VISIBLE_DEVICES={shlex.quote(gpus[number % len(gpus)])}")
+    if profile.processes > 1:
+        setup.append(f"export {WAITING}=${{{WAITING}:-{PASSIVE}}}")  # as in a pool of several workers
     executor.update_parameters(timeout_min=_FOREVER, setup=setup)
     return executor
 

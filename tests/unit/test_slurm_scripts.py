@@ -101,3 +101,9 @@ def test_local_jobs_get_the_named_gpus_in_turn_and_no_other(listed, dealt, tmp_p
     setups = [local_executor(profile, tmp_path, n).parameters["setup"] for n in range(3)]
     assert [setup[0] for setup in setups] == [f"export CUDA_VISIBLE_DEVICES={shlex.quote(name)}" for name in dealt]
     assert visible_gpus() == list(dict.fromkeys(dealt))
+
+
+def test_local_jobs_side_by_side_sleep_when_their_threads_wait(tmp_path):
+    setups = [local_executor(Profile(executor="local", processes=n), tmp_path, 0).parameters["setup"] for n in (1, 2)]
+    line = "export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}"
+    assert [line in setup for setup in setups] == [False, True]
