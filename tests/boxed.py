@@ -14,15 +14,15 @@ WIDTH, HEIGHT = 80, 64
 
 
 class Drawn(BoxDataset):
-    """Six training images and three test images; image k has one box of class k % 3, and every other one a second."""
+    """Six training images, or more, and three test images; image k has a box of class k % 3, many have a second."""
 
     name, label, source = "drawn", "Drawn", "this test"
     num_classes = 3
     image_size = 96
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 6) -> None:
         self._pixels: dict[str, bytes] = {}
-        self._instances = {split: self._draw(split, count) for split, count in (("train", 6), ("test", 3))}
+        self._instances = {split: self._draw(split, number) for split, number in (("train", count), ("test", 3))}
 
     def instances(self, split: Split) -> Instances:
         return self._instances[split]
