@@ -26,7 +26,7 @@ from datasets.boxes import BoxDataset
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from boxed import Drawn
 
-LEAST_AP = 40.0
+LEAST_AP = 70.0  # 83.0 of drawn images after 150 steps on a CPU in bf16
 
 
 def main() -> None:
