@@ -4,15 +4,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
 from datasets.checks import require_images, require_labels
 from datasets.on_demand import OnDemand
-from datasets.options import FolderOptions, divide_text, parse_options
 from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, Registry, unknown
+
+if TYPE_CHECKING:
+    from datasets.options import FolderOptions
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 _AT_ONCE = 250  # images that are in memory where they are decoded on demand
@@ -169,6 +171,8 @@ class Gone(Dataset):
     """A dataset that one process had and another cannot open: whoever looks at it is told why."""
 
     def __init__(self, text: str, error: BadInput):
+        from datasets.options import divide_text
+
         self.name = divide_text(text)[0]  # type: ignore[misc]
         self._text, self._error = text, error
 
@@ -197,6 +201,8 @@ def register_dataset(name: str, *, label: str, source: str) -> Callable[[D], D]:
 
 def get_dataset(text: str) -> Dataset:
     """The dataset that `text` names (`cifair10`, `folder:PATH`, `folder(size=64):PATH`); one object per process."""
+    from datasets.options import divide_text, parse_options  # pydantic is for who has images to read
+
     name, options, path = divide_text(text)
     name = registry.get(name).name
     if name != "folder" and (path or options is not None):
@@ -239,7 +245,7 @@ def _resolved(path: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _make_dataset(name: str, path: str, options: FolderOptions) -> Dataset:
+def _make_dataset(name: str, path: str, options: "FolderOptions") -> Dataset:
     cls = registry.get(name)
     return cls(path, options) if path else cls()  # type: ignore[call-arg]
 
