@@ -48,6 +48,8 @@ def write_atomically(path: Path, content: bytes, verify: Verify | None = None) -
 @contextmanager
 def draft_of(path: Path, verify: Verify | None = None) -> Iterator[Path]:
     """A name beside `path` to write to: it takes the place of `path` where the block ends well, else it is removed."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "is no regular file, and is not replaced by one", str(path))  # root could
     make_folder(path.parent)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -105,7 +105,7 @@ def plan_json(plan: "PlanSummary") -> str:
     value = {"study": plan.study, "preset": plan.preset, "runs": sum(plan.counts.values())} | plan.counts
     value |= {"from_measured": plan.from_measured, "estimated_hours": round(plan.hours, 4), "guessed": plan.guessed}
     artifacts = [_artifact(job, state) for state, job in plan.builds]
-    value |= {"left_out": list(plan.left_out), "missing": list(plan.missing)}
+    value |= {"left_out": list(plan.left_out), "lacking": list(plan.missing)}
     value |= {"warnings": list(plan.doubts)}
     return show_json(value | {"artifacts": artifacts, "note": plan.note})
 

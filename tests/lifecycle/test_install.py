@@ -18,7 +18,7 @@ def checkout(tmp_path: Path) -> Path:
     copy.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, copy)
-    for name in (".build", "benchmark", "datasets", "methods", "slurm"):
+    for name in (".build", "benchmark", "datasets", "hydrabench", "methods", "slurm"):
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     code = shutil.ignore_patterns("__pycache__", "measured", "records", "report", "tables", "figures")
     shutil.copytree(CHECKOUT / "results", copy / "results", ignore=code)

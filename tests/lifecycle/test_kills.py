@@ -12,7 +12,7 @@ from benchmark.build import build
 from benchmark.execute import execute
 from benchmark.job import Options
 from results.artifacts import ARTIFACT, SAMPLES, TENSORS
-from results.files import CHECKPOINT, FAILURE, HISTORY, LOG, PROGRESS, RECORD
+from results.files import CHECKPOINT, FAILURE, HISTORY, LOG, PREDICTIONS, PROGRESS, RECORD
 from results.locks import Lock
 from results.records import read_record
 
@@ -125,7 +125,7 @@ def test_a_worker_killed_after_its_record_is_done(hydrabench, store, tmp_path):
     assert answer.returncode == 0, answer.stderr
     assert "summary: 1 done" in answer.stderr
     (record,) = store.rglob(RECORD)
-    assert files(record.parent) == [HISTORY, RECORD, LOG]
+    assert files(record.parent) == [HISTORY, PREDICTIONS, RECORD, LOG]
 
 
 def test_a_forced_repetition_killed_before_its_record_is_failed(hydrabench, store, tmp_path):
@@ -166,7 +166,7 @@ def test_a_repetition_under_way_keeps_its_checkpoint_and_its_lock(hydrabench, st
     (record,) = store.rglob(RECORD)
     leave_behind(record.parent, CHECKPOINT, age=-1)
     assert hydrabench("run", *ONE).returncode == 0
-    assert files(record.parent) == [CHECKPOINT, HISTORY, RECORD, LOG]
+    assert files(record.parent) == [CHECKPOINT, HISTORY, PREDICTIONS, RECORD, LOG]
     with Lock(record.parent) as lock:
         leave_behind(record.parent, PROGRESS, age=3600)
         assert hydrabench("run", *ONE).returncode == 0
@@ -205,4 +205,4 @@ def test_an_error_after_the_record_is_in_place_fails_nothing(store, make_run, mo
     assert read_record(store / run.path / RECORD).key == run.key
     assert not (store / run.path / FAILURE).exists()
     assert execute(run, store).message == "already done"
-    assert files(store / run.path) == [HISTORY, RECORD, LOG]
+    assert files(store / run.path) == [HISTORY, PREDICTIONS, RECORD, LOG]

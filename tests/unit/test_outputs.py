@@ -10,6 +10,7 @@ import pytest
 from benchmark.cli.augment import Subject, augment, make_samples
 from benchmark.cli.outputs import replaced, require_free, require_writable
 from datasets.base import get_dataset
+from datasets.files import write_atomically
 from datasets.registry import BadInput
 from methods.registry import parse_method
 
@@ -115,7 +116,15 @@ def test_a_parent_that_cannot_be_written_is_refused_before_the_training(verb, tm
 
 def test_a_recipe_without_a_picture_is_said_to_have_none(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmark.cli.augment.ensure_built", lambda *_: subject().builds)
-    monkeypatch.setattr("benchmark.cli.augment._task", lambda *_: None)
+    monkeypatch.setattr("benchmark.cli.augment.task_of", lambda *_: None)
     monkeypatch.setattr("benchmark.cli.augment.draw_samples", lambda *_: False)
     with pytest.raises(BadInput, match="there is no picture of a"):
         make_samples(subject(), tmp_path / "store", tmp_path / "a.png", None)
+
+
+def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="is no regular file"):
+        write_atomically(pipe, b"text")
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]

@@ -31,7 +31,7 @@ def test_a_recipe_without_a_picture_is_refused_before_anything_trains(subject, t
 
 def test_a_picture_that_turns_out_empty_is_refused(subject, tmp_path, monkeypatch):
     monkeypatch.setattr(augment, "ensure_built", lambda *arguments: subject.builds)
-    monkeypatch.setattr(augment, "_task", lambda *arguments: SimpleNamespace(device="cpu"))
+    monkeypatch.setattr(augment, "task_of", lambda *arguments: SimpleNamespace(device="cpu"))
     monkeypatch.setattr("benchmark.build.load_artifact", lambda *arguments: None)
     recipe = type(subject.builds[0].artifact.recipe)
     monkeypatch.setattr(recipe, "picture", lambda self, made, task: [])
