@@ -157,6 +157,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="a new one under the system's temporary folder unless told")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored, below us too
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="hydrabench-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     tally = chaos(folder, arguments.kills, arguments.seed)
