@@ -23,6 +23,7 @@ from benchmark.training.device import in_short
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
 from datasets.files import NotRegular
 from methods.history import LossHistory
+from results.escape import one_line
 from results.files import CHECKPOINT, FAILURE, HISTORY, LOG, PROGRESS, write_atomically
 from results.locks import Lock, LockHeld, LockLost
 from results.reader import Absent, open_regular
@@ -112,7 +113,7 @@ class Attempt:
     def warnings(self) -> list[str]:
         """What the job's record must say: warnings so far, and what is to be known of the code."""
         of_code = code_state().warnings(self.options.submitted)
-        return sorted({in_short(str(warning.message)) for warning in self.caught} | set(of_code))
+        return sorted({one_line(in_short(str(warning.message))) for warning in self.caught} | set(of_code))
 
     def _report(self, step: int, steps: int, losses: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not end a healthy run for a progress bar's sake

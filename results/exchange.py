@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.escape import escape_spreadsheet
+from results.escape import escape_spreadsheet, one_line
 from results.index import Entry, Records
 from results.metrics import METRICS
 from results.outline import Outline
@@ -75,4 +75,8 @@ def _line(path: Path, record: Record) -> dict[str, object]:
     nested = {"parameters": method.get("parameters", {}), "automatic": method.get("automatic")}
     nested |= {"protocol": run["protocol"], "versions": record.environment.versions}
     nested |= {"artifacts": record.artifacts, "warnings": record.warnings}
-    return line | {name: json.dumps(value, sort_keys=True) for name, value in nested.items()} | {"file": str(path)}
+    return (
+        line
+        | {name: json.dumps(value, sort_keys=True) for name, value in nested.items()}
+        | {"file": one_line(str(path))}
+    )

@@ -91,7 +91,7 @@ def render(page: Page) -> str:
 def write_report(folder: Path, outlines: Iterable[Outline], stores: Stores, records: Records) -> Path:
     """Writes <folder>/index.html about what the stores hold; returns its path."""
     path = real_path(folder) / "index.html"
-    write_atomically(path, render(make_page(outlines, stores, records, path.parent)).encode())
+    write_atomically(path, render(make_page(outlines, stores, records, path.parent)).encode(errors="backslashreplace"))
     return path
 
 
@@ -178,7 +178,7 @@ class _Collector:
         return "done" if key in self.records.by_key else self.around.states.get(key, "missing")
 
     def _link(self, entry: Entry) -> str:
-        return quote(os.path.relpath(entry.path, self.folder))
+        return quote(os.fsencode(os.path.relpath(entry.path, self.folder)))
 
 
 def _comparisons(outline: Outline, records: Records) -> tuple[list[tuple[str, float]], str, list[dict[str, object]]]:

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def print_logs(target: str, store: Path) -> None:
         for path in sorted(folder_of(store, submission.id).glob(f"{job}_*_log.*")):
             _print_file(path, problems, _TAIL_LINES)
     for problem in problems:
-        click.echo(f"left out: {one_line(problem)}", err=True)
+        click.echo(f"left out: {one_line(problem)}", file=sys.stderr)
 
 
 def find_job(target: str, store: Path) -> tuple[str, Path | None]:

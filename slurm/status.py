@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -135,7 +136,7 @@ def show(grid: Grid, stores: Stores, form: str) -> None:
     """Prints the status once, as text or JSON."""
     status = find_status(grid, stores)
     for problem in status.plan.records.problems:
-        click.echo(f"left out: {one_line(problem)}", err=True)
+        click.echo(f"left out: {one_line(problem)}", file=sys.stderr)
     if form == "json":
         click.echo(json.dumps(as_json(status), indent=1, ensure_ascii=False))
     else:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def note(text: str) -> None:
     """A line, or a few; whatever foreign names it holds, the terminal prints them and does not obey."""
-    click.echo(printable(text), err=True)
+    click.echo(printable(text), file=sys.stderr)  # with err=True, UTF-8 goes where the encoding is ASCII
 
 
 def answer(text: str) -> None:
@@ -65,7 +65,7 @@ def put(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(text)
     else:
-        write_atomically(output, f"{text.rstrip()}\n".encode())
+        write_atomically(output, f"{text.rstrip()}\n".encode(errors="backslashreplace"))
         note(f"wrote {output}")
 
 

@@ -33,7 +33,7 @@ METHODS = (
     "supermix(batch_size=5, per_image=2, max_iter=3)",
 )
 BESIDE = ("lock", "checkpoint.pt", "progress.json", "failure.json")
-_MEAN_SECONDS = 4.0  # from a kill to the next
+_KILLS_MEANWHILE = 12  # what an undisturbed sweep would get on average: some while it starts, most while it works
 _ORPHANS_SECONDS = 120.0  # until what a killed command leaves behind must have ended
 
 
@@ -82,12 +82,13 @@ def finished(store: Path) -> dict[Path, str]:
     return {path: sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def disturb(sweep: subprocess.Popen, chance: random.Random, tally: Tally, most: int) -> None:
-    """Kills now the command, now one of its processes, until it has ended or `most` kills are done."""
+def disturb(sweep: subprocess.Popen, chance: random.Random, tally: Tally, most: int, pause: float) -> None:
+    """Kills now the command, now one of its processes, until it has ended or `most` kills are done; pause: seconds from
+    a kill to the next on average."""
     command, below = psutil.Process(sweep.pid), list[psutil.Process]()
     while tally.kills.total() < most:
         try:
-            sweep.wait(chance.expovariate(1 / _MEAN_SECONDS))
+            sweep.wait(chance.expovariate(1 / pause))
             return
         except subprocess.TimeoutExpired:
             below = list(_below(command))
@@ -113,12 +114,14 @@ def _below(command: psutil.Process) -> Iterator[psutil.Process]:
         return
 
 
-def one_round(store: Path, undisturbed: dict[str, object], chance: random.Random, tally: Tally, most: int) -> None:
+def one_round(
+    store: Path, undisturbed: dict[str, object], chance: random.Random, tally: Tally, most: int, pause: float
+) -> None:
     """Starts and kills the sweep until all is done; adds what is wrong with what it leaves."""
     done: dict[Path, str] = {}
     while True:
         sweep = start(store)
-        disturb(sweep, chance, tally, most)
+        disturb(sweep, chance, tally, most, pause)
         ended = sweep.wait()
         now = finished(store)
         tally.faults["replaced"] += sum(now.get(path) != content for path, content in done.items())
@@ -143,10 +146,12 @@ def compare(store: Path, undisturbed: dict[str, object], tally: Tally) -> None:
 def chaos(folder: Path, kills: int, seed: int) -> Tally:
     """At least `kills` kills over sweeps in a folder, the last of which is let finish."""
     undisturbed_store = folder / "undisturbed"
+    started = time.monotonic()
     assert start(undisturbed_store).wait() == 0, (folder / "undisturbed.log").read_text()
     undisturbed, chance, tally = results(undisturbed_store), random.Random(seed), Tally()
+    pause = (time.monotonic() - started) / _KILLS_MEANWHILE
     while tally.kills.total() < kills:
-        one_round(folder / f"round{tally.rounds}", undisturbed, chance, tally, kills)
+        one_round(folder / f"round{tally.rounds}", undisturbed, chance, tally, kills, pause)
         sys.stdout.write(f"{time.strftime('%H:%M:%S')} {tally}\n")
     return tally
 

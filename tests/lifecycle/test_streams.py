@@ -1,11 +1,14 @@
 """Standard streams that are closed, full, gone or of another encoding: the same status."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmark.cli.notes import note
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +91,13 @@ def test_what_an_encoding_lacks_is_printed_as_an_escape(through_shell):
     answer = through_shell("", *TABLE, PYTHONIOENCODING="latin-1")
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert b"\\u2013" in answer.stdout
+
+
+def test_what_an_encoding_lacks_in_a_note_is_an_escape(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written, "ascii", "backslashreplace", write_through=True))
+    note("caf\u00e9")
+    assert written.getvalue() == b"caf\\xe9\n"
 
 
 def test_verbs_do_without_a_plug_in_that_cannot_be_imported(tmp_path):
