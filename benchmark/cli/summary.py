@@ -61,20 +61,16 @@ def _again(record: Record) -> list[str]:
     """The command that makes the record's run again, where this checkout has one that gives its key."""
     for name in sorted(study_names(), key=lambda name: name != "table1"):  # the one that people know
         with suppress(BadInput):
-            words = _words(name, record)
-            if words and record.key in _keys(name, record):
-                return [f"made again by: {shlex.join(words)}"]
+            if record.key in _keys(name, record):
+                return [f"made again by: {_command(name, record)}"]
     return ["no study, preset and method of this checkout give its key: they or --set were others"]
 
 
-def _words(study: str, record: Record) -> list[str]:
+def _command(study: str, record: Record) -> str:
     run = record.run
     names = ["--preset", record.preset, "--dataset", run["dataset"]["name"], "--method", record.row]
-    return ["hydrabench", "run", study, *names, *_numbers(run["samples_per_class"], run["seed"])]
-
-
-def _numbers(size: int, seed: int) -> list[str]:
-    return ["--samples-per-class", str(size), "--seeds", str(seed)]
+    numbers = ["--samples-per-class", str(run["samples_per_class"]), "--seeds", str(run["seed"])]
+    return shlex.join(["hydrabench", "run", study, *names, *numbers])
 
 
 def _keys(study: str, record: Record) -> set[str]:

@@ -66,10 +66,9 @@ class PairRule(Rule):
 
 
 @dataclass(frozen=True)
-class HydraRule(Rule):
-    """Several images that overwrite each other segment by segment; see masks.hydra_mask."""
+class ManyRule(Rule):
+    """Several images, each of which is segmented."""
 
-    kind = "hydra"
     images: int
 
     @property
@@ -79,6 +78,13 @@ class HydraRule(Rule):
     @property
     def segmented(self) -> tuple[int, ...]:
         return tuple(range(self.images))
+
+
+@dataclass(frozen=True)
+class HydraRule(ManyRule):
+    """Several images that overwrite each other segment by segment; see masks.hydra_mask."""
+
+    kind = "hydra"
 
     @property
     def identity(self) -> dict[str, object]:
@@ -91,19 +97,10 @@ class HydraRule(Rule):
 
 
 @dataclass(frozen=True)
-class BoxRule(Rule):
+class BoxRule(ManyRule):
     """An image on which several others put some of their boxes; see masks.box_mask."""
 
     kind = "boxes"
-    images: int
-
-    @property
-    def sources(self) -> int:
-        return self.images
-
-    @property
-    def segmented(self) -> tuple[int, ...]:
-        return tuple(range(self.images))
 
     def draw(self, count: int, size: int, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
         assert segmentations is not None

@@ -9,7 +9,7 @@ from diffusion import make_ready
 from tasks import digits
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def ready_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """For DiffuseMix, images for the smallest subsets of the digits."""
     folder = make_ready(tmp_path_factory.mktemp("ready"), digits())

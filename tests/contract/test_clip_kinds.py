@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save
 
 import benchmark.measures.cse
@@ -27,6 +26,7 @@ from benchmark.study import load_grid
 from benchmark.weights import CLIP, Weights, WeightsFile
 from benchmark.wordnet import SYNSETS, read_nouns
 from datasets.registry import BadInput
+from noise import draw_noise
 from results.figures import write_figure
 from results.files import POINTS, VALUES
 from results.points import ORIGINAL, read_points
@@ -92,14 +92,7 @@ def lexicon() -> str:
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> str:
     """A folder of three images of noise of each class."""
-    root, rng = tmp_path_factory.mktemp("mine"), np.random.default_rng(0)
-    for split in ("train", "test"):
-        for name in CLASSES:
-            (root / split / name).mkdir(parents=True)
-            for number in range(3):
-                noise = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-                Image.fromarray(noise).save(root / split / name / f"{number}.png")
-    return f"folder:{root}"
+    return draw_noise(tmp_path_factory.mktemp("mine"), CLASSES, 3)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from PIL import Image
 
 import benchmark.weights
 from benchmark.build import build
@@ -27,6 +26,7 @@ from benchmark.weights import INCEPTION, Weights, WeightsFile, get_weights
 from datasets.base import get_dataset
 from datasets.registry import BadInput
 from datasets.subset import find_subset
+from noise import draw_noise
 from results.artifacts import ARTIFACT, read_artifact
 from results.figures import write_figure
 from results.files import HISTORY
@@ -67,14 +67,7 @@ def colours(tmp_path, monkeypatch, one_thread):
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> str:
     """A folder of six images of noise of each class, for training and for tests."""
-    root, rng = tmp_path_factory.mktemp("mine"), np.random.default_rng(0)
-    for split in ("train", "test"):
-        for name in CLASSES:
-            (root / split / name).mkdir(parents=True)
-            for number in range(6):
-                noise = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-                Image.fromarray(noise).save(root / split / name / f"{number}.png")
-    return f"folder:{root}"
+    return draw_noise(tmp_path_factory.mktemp("mine"), CLASSES, 6)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """--deterministic: what a record says of it, whoever runs it; it enters no key."""
 
 import pytest
+from gpu_check import StopAfter
 
 from benchmark.checkout import code_state
 from benchmark.execute import execute
@@ -8,17 +9,6 @@ from benchmark.job import Options
 from results.artifacts import read_artifact
 from results.records import Environment, read_record
 from slurm.work import Order, work_here
-
-
-class StopAfter:
-    """Asks a training to stop before a step."""
-
-    def __init__(self, steps: int):
-        self.left = steps
-
-    def __call__(self) -> bool:
-        self.left -= 1
-        return self.left < 0
 
 
 def told(run, store) -> bool:

@@ -12,6 +12,7 @@ from benchmark.cli import cli
 from benchmark.outlines import outlines_with_records
 from benchmark.selection import study_names
 from benchmark.study import load_study
+from datasets.paths import METHODS_FOLDERS
 from methods.registry import registry
 from results import printed
 from results.aggregate import PUBLISHED
@@ -66,8 +67,10 @@ def test_the_studies_are_all_there_with_their_cells():
     assert found == {name: len(load_study(name).cells()) for name in study_names()}
 
 
-def test_what_is_not_here_yet_is_not_here():
+def test_what_is_not_here_yet_is_not_here(monkeypatch):
     """Every published file without a study is named, and nothing is named that has one."""
+    for name in METHODS_FOLDERS:  # with which more would be here
+        monkeypatch.delenv(name, raising=False)
     begin, end = README.index("| of the paper |"), README.index("After `make setup`")
     missing = {
         f"{paper.lower()}-{kind.lower()}{number}"
