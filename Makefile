@@ -3,8 +3,10 @@ BENCH = .venv/bin/hydrabench
 WORKERS ?= $(if $(filter 1,$(shell nproc 2>/dev/null)),1,2)
 FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DATASETS)') $(if $(METHODS),--method '$(METHODS)') \
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
+PAGES = README.md CHANGELOG.md CONTRIBUTING.md CITATION.cff Dockerfile apptainer.def docs results/MEASURED.md \
+        results/REPRODUCTION.md results/measured/constraints.txt results/measured/quick/hydramix-samples.png
 
-.PHONY: setup demo table1 table2 tables figures reproduction report test coverage test-slurm test-slurm-slow lint bench gpu-check chaos data clean
+.PHONY: setup demo table1 table2 tables figures reproduction report test coverage test-slurm test-slurm-slow lint bench gpu-check chaos data docs clean
 
 setup: .venv/ready
 
@@ -64,6 +66,15 @@ chaos: setup
 
 data: setup
 	$(BENCH) data prepare --dataset $(or $(DATASETS),cifair10,cifair100,stl10)
+
+docs: .venv/docs
+	rm -rf build/pages && mkdir -p build/pages
+	tar -cf - $(PAGES) | tar -xf - -C build/pages
+	.venv/bin/mkdocs build --strict
+
+.venv/docs: .venv/ready
+	.venv/bin/python -m pip install --quiet -e '.[docs]'
+	touch .venv/docs
 
 clean:
 	rm -rf .venv .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
