@@ -100,8 +100,11 @@ class _Notes:
 def _open_streams() -> None:
     """Every standard stream can be used, and what its encoding lacks is written as an escape.
 
-    The number of a closed one would else go to the next file that is opened, and what is printed into it.
+    The number of a closed one would else go to the next file that is opened, and what is printed into it. Standard
+    error comes first: an interruption meanwhile has a line to write.
     """
+    if sys.stderr is not None and not isinstance(sys.stderr, _Notes):
+        sys.stderr = _Notes(sys.stderr)
     for number, name in ((2, "stderr"), (0, "stdin"), (1, "stdout")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
@@ -109,8 +112,6 @@ def _open_streams() -> None:
             if null != number:
                 os.close(null)
             setattr(sys, name, _Closed() if name == "stdout" else open(number, "r" if number == 0 else "w"))  # noqa: SIM115
-    if not isinstance(sys.stderr, _Notes):
-        sys.stderr = _Notes(sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

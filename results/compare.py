@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,33 +13,20 @@ from tabulate import tabulate
 
 from datasets.registry import BadInput
 from results.escape import one_line
+from results.image_pairs import ImageComparison, images_lines
 from results.index import Records
 from results.metrics import METRICS
 from results.outline import Outline
+from results.pairs import CONFIDENCE, Pair, PairedCell, paired_entries
 
-Accuracies = Mapping[str, Mapping["Pair", float]]
+Accuracies = Mapping[str, Mapping[Pair, float]]
 """A metric (accuracy in percent) by method, then by what pairs it with the other methods'."""
 
-CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
 _NAMES = ("dataset", "per class", "first", "second", "pairs")
 _HEAD = (*_NAMES, "difference", "95% interval", "t p", "Holm", "flip p", "Holm", "d_z")
 _EXACT = 16  # pairs up to which all 2^n sign flips are tried
 _FLIPS = 99_999  # random ones beyond that
-
-
-class PairedCell(NamedTuple):
-    """Where methods are compared: a dataset, by its id, at a size."""
-
-    dataset: str
-    samples_per_class: int
-
-
-class Pair(NamedTuple):
-    """What two runs must share to be compared: the subset, and every other draw of the seed."""
-
-    cell: PairedCell
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -192,27 +178,28 @@ def require_accuracies(outline: Outline, records: Records) -> Accuracies:
 def accuracies_of(outline: Outline, records: Records) -> dict[str, dict[Pair, float]]:
     """What there is of an outline, by method and pair."""
     found: dict[str, dict[Pair, float]] = {cell.method: {} for cell in outline.first_cells}
-    for cell in outline.first_cells:
-        place = PairedCell(cell.dataset_id, cell.samples_per_class)
-        for seed, key in zip(outline.seeds, cell.keys, strict=False):
-            if key in records.by_key:
-                found[cell.method][Pair(place, seed)] = records.by_key[key].metrics[cell.metric]
+    for method, pair, entry in paired_entries(outline, records):
+        found[method][pair] = entry.metrics[outline.metrics[0]]
     return found
 
 
-def comparison_text(outline: Outline, accuracies: Accuracies) -> str:
+def comparison_text(outline: Outline, accuracies: Accuracies, images: Sequence[ImageComparison] = ()) -> str:
+    """The tables of the comparisons over seeds and, where there are predictions, over images."""
     made = compare(accuracies)
     metric = METRICS[outline.metrics[0]]
     what = f"first minus second, in {metric.points}, paired by seed"
     lines = [f"{outline.title}, preset {outline.preset}: {what}", ""]
     shown = {cell.dataset_id: cell.dataset_shown for cell in outline.measured_cells}
     lines += [tabulate([_line(one, shown[one.dataset]) for one in made], _HEAD, disable_numparse=True)] if made else []
-    return "\n".join([*lines, "", *_rank_lines(accuracies, metric.name), *_remarks(made)])
+    lines += ["", *_rank_lines(accuracies, metric.name), *_remarks(made)]
+    return "\n".join([*lines, *images_lines(images, shown)])
 
 
-def comparison_json(outline: Outline, accuracies: Accuracies) -> str:
+def comparison_json(outline: Outline, accuracies: Accuracies, images: Sequence[ImageComparison] = ()) -> str:
+    """The same as JSON; `images` beside `cells`."""
     made, ranking = compare(accuracies), ranking_of(accuracies, outline.metrics[0])
     value: dict[str, object] = {"study": outline.name, "preset": outline.preset, "cells": [asdict(one) for one in made]}
+    value |= {"images": [asdict(one) for one in images]} if images else {}
     if ranking is not None:
         nemenyi = None if ranking.nemenyi is None else ranking.nemenyi.to_dict()
         value |= {"ranks": ranking.ranks, "ranked_cells": ranking.cells}

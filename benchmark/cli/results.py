@@ -198,12 +198,14 @@ def compare(
 
     from benchmark.outlines import load_outline
     from results.compare import comparison_json, comparison_text, require_accuracies
+    from results.image_pairs import compare_images, said_of
 
     records = stores.records()
-    note_left_out(records.problems)
     outline = load_outline(study, replace(selection, methods=methods))
     accuracies = require_accuracies(outline, records)
-    click.echo((comparison_json if form == "json" else comparison_text)(outline, accuracies))
+    images = compare_images(said_of(outline, records))
+    note_left_out(records.problems)
+    click.echo((comparison_json if form == "json" else comparison_text)(outline, accuracies, images))
     if output is not None:
         from results.figures import write_diagram
 

@@ -2,11 +2,13 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from disturbed import Disturbance, call_disturbed
 
 from benchmark.cli.notes import note
 
@@ -45,6 +47,12 @@ def through_shell(store):
 def test_a_stream_that_is_not_there_changes_no_status(through_shell, redirections, arguments, status, said):
     answer = through_shell(redirections, *arguments)
     assert (answer.returncode, answer.stderr.decode().strip()) == (status, said)
+
+
+@pytest.mark.parametrize("call", range(10, 40))
+def test_an_interruption_while_streams_are_put_in_order_changes_no_status(tmp_path, call):
+    early = Disturbance(signal.SIGINT, call, {0: "closed", 1: "full", 2: "full"})
+    assert call_disturbed([*WRONG], {}, "utf-8", early, tmp_path, 300)[0] == 130
 
 
 def test_a_run_with_all_streams_closed_prints_into_none_of_its_files(through_shell, store):
