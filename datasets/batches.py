@@ -1,17 +1,42 @@
-"""Batches of a subset that lives on the device as uint8, cropped and flipped there (FIDELITY section 1)."""
+"""Images as bytes and as numbers, cropped and flipped (FIDELITY section 1), and their way to the device."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+_ALIGNED = 16  # bytes; more than any number takes
 
-def send(values: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on a device, without waiting: a GPU takes it from pinned memory at its time."""
-    if device.type == "cpu":
+
+def send(device: torch.device, *values: Tensor) -> tuple[Tensor, ...]:
+    """Tensors on a device: those of the CPU go there in one copy that nobody waits for, the others are there.
+
+    A GPU takes the copy from pinned memory at its time. Each tensor keeps its order in memory.
+    """
+    here = [value for value in values if value.device.type == "cpu"]
+    if device.type == "cpu" or not here:
         return values
-    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
+    layouts = [torch.empty_like(value, device="meta") for value in here]
+    size = sum(map(_room, layouts))
+    packed = torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
+    for part, value in zip(_parts(packed, layouts), here, strict=True):
+        part.copy_(value)
+    there = _parts(packed.to(device, non_blocking=True), layouts)
+    return tuple(next(there) if value.device.type == "cpu" else value for value in values)
+
+
+def _parts(packed: Tensor, layouts: Iterable[Tensor]) -> Iterator[Tensor]:
+    start = 0
+    for layout in layouts:
+        part = packed[start : start + layout.nbytes].view(layout.dtype)
+        yield part.as_strided(layout.shape, layout.stride())
+        start += _room(layout)
+
+
+def _room(layout: Tensor) -> int:
+    return -(-layout.nbytes // _ALIGNED) * _ALIGNED
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -72,10 +97,12 @@ class Crops:
         return cls(line, line)
 
     def of(self, images: Tensor) -> Tensor:
-        """These views of N×H×W×C images (or of maps that belong to them), on the images' device."""
-        rows, columns = send(self.rows, images.device), send(self.columns, images.device)
+        """These views of N×H×W×C images (or of maps that belong to them), which are where the crops are."""
         number = torch.arange(len(images), device=images.device)
-        return images[number[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return images[number[:, None, None], self.rows[:, :, None], self.columns[:, None, :]]
+
+    def on(self, device: torch.device) -> "Crops":
+        return Crops(*send(device, self.rows, self.columns))
 
 
 def _reflect(positions: Tensor, size: int) -> Tensor:

@@ -6,7 +6,6 @@ from pydantic import Field
 from torch import Tensor
 
 from datasets.base import Dataset
-from datasets.batches import send
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.registry import register
 
@@ -35,7 +34,7 @@ class Cutout(Method):
         y = torch.randint(height, (count, 1), generator=rng)
         x = torch.randint(width, (count, 1), generator=rng)
         rows, columns = _span(y, height, self.length), _span(x, width, self.length)
-        hole = send(rows[:, :, None] & columns[:, None, :], images.device)
+        hole = rows[:, :, None] & columns[:, None, :]
         return images.masked_fill(hole[:, None], 0)
 
 

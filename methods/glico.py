@@ -17,6 +17,7 @@ from methods.latents.networks import LoopForm, draw_noise
 from methods.latents.perceptual import Perceptual
 from methods.latents.recipe import Fitted, LatentRecipe
 from methods.latents.slerp import Axis, slerp
+from methods.precision import frozen
 from methods.ranges import Amount, Positive, Share
 from methods.registry import register
 from methods.task import Batch, Task
@@ -89,6 +90,7 @@ class Glico(Method):
             return self
         (fitted,) = made
         assert isinstance(fitted, Fitted)
+        frozen(fitted.generator, task.precision)
         return Interpolating(self, task, fitted, Neighbours(task))
 
 
@@ -106,14 +108,19 @@ class Interpolating(Prepared):
         if kept := spared(batch, self.method.p_gen, rng):
             return kept
         assert batch.picked is not None
-        return Batch(self.draw(batch.picked, rng), batch.targets)
+        images, targets = self.draw(batch.picked, rng, batch.targets)
+        return Batch(images, targets)
 
-    def draw(self, picked: Tensor, rng: torch.Generator) -> Tensor:
-        """New images B×3×H×W in [-1, 1], each between one at `picked` and a neighbour, for all at the same share."""
+    def draw(self, picked: Tensor, rng: torch.Generator, *others: Tensor) -> tuple[Tensor, ...]:
+        """New images B×3×H×W in [-1, 1], each between one at `picked` and a neighbour, for all at the same share.
+
+        With them, the others that go to the device too.
+        """
         neighbours = self.neighbours.draw(picked, rng)
         share = SHARES[int(torch.randint(len(SHARES), (), generator=rng))]
-        noise = draw_noise(len(picked), rng, self.task.device)
-        first, second = (self.fitted.latents[send(at, self.task.device)] for at in (picked, neighbours))
+        noise = draw_noise(len(picked), rng)
+        picked, neighbours, noise, *sent = send(self.task.device, picked, neighbours, noise, *others)
+        between = slerp(self.fitted.latents[picked], self.fitted.latents[neighbours], share, self.method.slerp)
         with torch.no_grad(), self.task.autocast():
-            drawn = self.fitted.generator(slerp(first, second, share, self.method.slerp), noise)
-        return drawn.float().contiguous(memory_format=torch.channels_last)
+            drawn = self.fitted.generator(between, noise)
+        return drawn.float().contiguous(memory_format=torch.channels_last), *sent

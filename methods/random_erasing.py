@@ -5,7 +5,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from datasets.batches import send
 from methods.base import Method
 from methods.registry import register
 
@@ -36,7 +35,7 @@ class RandomErasing(Method):
         noise = torch.rand(count, height, width, channels, generator=rng).permute(0, 3, 1, 2)
         rows, columns = _within(top, h, height), _within(left, w, width)
         hole = (rows[:, :, None] & columns[:, None, :] & erased[:, None, None])[:, None]
-        return torch.where(send(hole, images.device), send(noise, images.device), images)
+        return torch.where(hole, noise, images)
 
     def _sizes(self, count: int, height: int, width: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Height and width of a rectangle per image (count integers each); 0 where no draw fits."""

@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional
 
 from datasets.base import Dataset
-from datasets.batches import send
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.compose import Prepared, spared
@@ -78,15 +78,16 @@ class SuperMix(Method):
         assert isinstance(mixed, MixedSet)
         if self.per_image and len(mixed.images) < self.per_image * len(task.images):
             warnings.warn(f"the mixed set has only {len(mixed.images)} images", stacklevel=1)
-        return Mixed(self, mixed, task.num_classes)
+        return Mixed(self, mixed.images.cpu(), mixed.labels.cpu(), task.num_classes)
 
 
 @dataclass(frozen=True)
 class Mixed(Prepared):
-    """SuperMix ready for training."""
+    """SuperMix ready for training; images and labels of its mixed set, on the CPU."""
 
     method: SuperMix
-    mixed: MixedSet
+    images: Tensor
+    labels: Tensor
     num_classes: int
 
     def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
@@ -94,7 +95,6 @@ class Mixed(Prepared):
         if kept := spared(batch, self.method.p_gen, rng):
             return kept
         assert batch.view is not None
-        picked = torch.randint(len(self.mixed.images), (len(batch.images),), generator=rng)
-        picked = send(picked, batch.images.device)
-        targets = functional.one_hot(self.mixed.labels[picked], self.num_classes).float()
-        return Batch(batch.view(self.mixed.images[picked]), targets)
+        picked = torch.randint(len(self.images), (len(batch.images),), generator=rng)
+        targets = functional.one_hot(self.labels[picked], self.num_classes).float()
+        return Batch(batch.view(self.images[picked]), targets)

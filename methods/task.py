@@ -56,11 +56,13 @@ class Views(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """images: normalised floats B×C×H×W; targets: class weights B×num_classes whose rows sum to 1.
+    """Made on the CPU; what `mix` or `begin` returns may be on the task's device.
+
+    images: normalised floats B×C×H×W; targets: class weights B×num_classes whose rows sum to 1.
 
     maps: what `Method.maps` gave, cropped and flipped along, B×H×W. partners(k): k images per image of the batch,
     drawn from its class (datasets.batches.draw_partners), through the same stages with draws from the mixing stream.
-    picked: the positions of the images in `Task.images`, B, on the CPU. view(images): other uint8 images k×H×W×C
+    picked: the positions of the images in `Task.images`, B. view(images): other uint8 images k×H×W×C
     through the same stages, with draws from the mixing stream.
     """
 

@@ -25,13 +25,15 @@ class _Begun(NamedTuple):
 class Batches:
     """The batches of a training, one after the other, on the task's device.
 
-    With a method that looks ahead, some are begun before they are needed; their bits do not depend on how many.
+    They are made on the CPU, from the first draw to the last hook, and sent as a whole: a step copies once and waits
+    for nothing, and its images are those of the CPU. Only what mixes by a network sends what that needs itself. With a
+    method that looks ahead, some are begun before they are needed; their bits do not depend on how many.
     """
 
     def __init__(self, task: Task, method: Method, protocol: Protocol, streams: Streams):
         self.task, self.method, self.protocol, self.streams = task, method, protocol, streams
         self.maps = method.maps(task)
-        self._labels = task.labels.cpu()
+        self._images, self._labels = task.images.cpu(), task.labels.cpu()
         self._order = torch.empty(0, dtype=torch.long)  # what is left of the epoch
         self._begun: deque[_Begun] = deque()
 
@@ -40,7 +42,9 @@ class Batches:
         while len(self._begun) < min(self.method.lookahead + 1, remaining):
             before = self._here() if self.method.lookahead else None
             self._begun.append(_Begun(before, self._begin()))
-        return self._begun.popleft().finish()
+        batch = self._begun.popleft().finish()
+        images, targets = send(self.task.device, batch.images, batch.targets)
+        return batch._replace(images=images, targets=targets)
 
     def state(self) -> dict[str, object]:
         """From where the next batch is drawn; batches that are begun are drawn again."""
@@ -64,25 +68,23 @@ class Batches:
         return self.method.begin(self.make(picked), self.streams.mixing)
 
     def make(self, picked: Tensor) -> Batch:
-        """The images at `picked` through every stage up to mixing, in the order of the papers' code."""
-        at = send(picked, self.task.device)
-        images, maps = self._view(picked, at, self.streams.augmentation, self.streams.views)
-        targets = functional.one_hot(self.task.labels[at], self.task.num_classes).float()
+        """The images at `picked` through every stage up to mixing, in the order of the papers' code; on the CPU."""
+        images, maps = self._view(picked, self.streams.augmentation, self.streams.views)
+        targets = functional.one_hot(self._labels[picked], self.task.num_classes).float()
         return Batch(images, targets, maps, lambda count: self._partners(picked, count), picked, self._show)
 
     def _partners(self, picked: Tensor, count: int) -> Views:
         n, rng = self.task.samples_per_class, self.streams.mixing
         places = self._labels[picked] * n + draw_partners(count, len(picked), n, rng)
         partners = self.task.by_class[places].flatten()
-        images, maps = self._view(partners, send(partners, self.task.device), rng, rng)
+        images, maps = self._view(partners, rng, rng)
         shape = (count, len(picked))
         return Views(images.unflatten(0, shape), None if maps is None else maps.unflatten(0, shape))
 
     def _view(
-        self, picked: Tensor, at: Tensor, augmentation: torch.Generator, views: torch.Generator
+        self, picked: Tensor, augmentation: torch.Generator, views: torch.Generator
     ) -> tuple[Tensor, Tensor | None]:
-        """Images and maps at positions, given on the CPU (picked) and on the device (at)."""
-        images, crops = self._stages(self.task.images[at], augmentation, views)
+        images, crops = self._stages(self._images[picked], augmentation, views)
         return images, None if self.maps is None else crops.of(self.maps[picked])
 
     def _show(self, images: Tensor) -> Tensor:

@@ -55,8 +55,8 @@ class Fitting:
 
     def advance(self) -> None:
         picked = self._pick()
-        noise = draw_noise(len(picked), self._streams["noise"], self.task.device)
-        losses = self.losses(send(picked, self.task.device), noise)
+        noise = draw_noise(len(picked), self._streams["noise"])
+        losses = self.losses(*send(self.task.device, picked, noise))
         self._update(self.total(losses))
         self.step += 1
         self.history.add(self.step, self.learning_rate(), losses)

@@ -6,8 +6,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from datasets.batches import send
-
 LoopForm = Literal["published", "plain"]
 
 LATENT, NOISE = 512, 100  # values of a latent and of the noise beside it
@@ -42,9 +40,9 @@ class LatentGenerator(nn.Module):
         return self.upwards(self.code(torch.cat([directions, self.noise(noise)], 1)))
 
 
-def draw_noise(count: int, rng: torch.Generator, device: torch.device) -> Tensor:
-    """Noise for `count` images, count×100, drawn on the CPU."""
-    return send(NOISE_DEVIATION * torch.randn(count, NOISE, generator=rng), device)
+def draw_noise(count: int, rng: torch.Generator) -> Tensor:
+    """Noise for `count` images, count×100, on the CPU."""
+    return NOISE_DEVIATION * torch.randn(count, NOISE, generator=rng)
 
 
 def loop_classifier(size: int, num_classes: int, form: LoopForm) -> nn.Sequential:

@@ -30,7 +30,7 @@ def _row(fitted: "Fitted", task: Task, label: int, rng: torch.Generator) -> list
     first, second = (fitted.latents[at.to(task.device)] for at in (one, other))
     between = torch.cat([slerp(first, second, share) for share in (0.0, *SHARES)])
     with torch.no_grad(), task.autocast():
-        drawn = fitted.generator(between, draw_noise(len(between), rng, task.device))
+        drawn = fitted.generator(between, draw_noise(len(between), rng).to(task.device))
     name = task.class_names[label] if task.class_names else f"class {label}"
     captions = ["drawn", *(f"at {share:.1f}" for share in SHARES)]
     middle = [Tile(image, caption) for image, caption in zip(to_bytes(drawn).cpu().numpy(), captions, strict=True)]

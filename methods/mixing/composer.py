@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from datasets.base import Dataset
+from datasets.batches import send
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.compose import Prepared, spared
 from methods.flops import Work
@@ -18,6 +19,7 @@ from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmentation, Segmenter
 from methods.mixing.sources import LOOKAHEAD, begin_segmentations
+from methods.precision import frozen
 from methods.ranges import Share
 from methods.task import Batch, Task, Views
 
@@ -76,7 +78,8 @@ class Mixing(Method):
         segments = self.segments
         ahead = segments is not None and segments.timing == "augmented"
         segmenter = Segmenter(segments.scale, task.workers) if segments and ahead else None
-        return Composer(self, task, self._generator(made), segmenter)
+        generator = self._generator(made)
+        return Composer(self, task, generator and frozen(generator, task.precision), segmenter)
 
     def _generator(self, made: tuple[object, ...]) -> Generator | None:
         return None
@@ -117,12 +120,13 @@ class Composer(Prepared):
             return lambda: kept
         assert batch.partners is not None
         views = _join(batch, batch.partners(self.sources - 1))
-        segmentations = begin_segmentations(self.method.rule, *views, self.segmenter)
+        segmentations = self._segment(views)
         seed = int(torch.randint(2**62, (), generator=rng))
 
         def finish() -> Batch:
-            composed = self._compose(views.images, segmentations(), torch.Generator().manual_seed(seed))
-            return Batch(composed.images, batch.targets)
+            masks = self._draw(views, segmentations(), torch.Generator().manual_seed(seed))
+            images, masks, targets = send(self.task.device, views.images, masks, batch.targets)
+            return Batch(self._mix(images, masks), targets)
 
         return finish
 
@@ -131,17 +135,27 @@ class Composer(Prepared):
 
         A composition belongs to the class of its views; image 0 is the one that a classifier's batch holds.
         """
-        return self._compose(views.images, begin_segmentations(self.method.rule, *views, self.segmenter)(), rng)
+        segmentations = self._segment(views)()
+        masks = self._draw(views, segmentations, rng)
+        return Composed(self._mix(*send(self.task.device, views.images, masks)), masks, segmentations)
 
-    def _compose(self, images: Tensor, segmentations: Tensor | None, rng: torch.Generator) -> Composed:
-        size = self.method.generator_size
-        assert size is not None, "resolve() comes first"
-        side = size // 4 if self.generator else size
-        masks = self.method.rule.draw(images.shape[1], side, segmentations, rng)
+    def _segment(self, views: Views) -> Callable[[], Tensor | None]:
+        return begin_segmentations(self.method.rule, views.images.movedim(2, -1), views.maps, self.segmenter)
+
+    @property
+    def _size(self) -> int:
+        assert self.method.generator_size is not None, "resolve() comes first"
+        return self.method.generator_size
+
+    def _draw(self, views: Views, segmentations: Tensor | None, rng: torch.Generator) -> Tensor:
+        side = self._size // 4 if self.generator else self._size
+        return self.method.rule.draw(views.images.shape[1], side, segmentations, rng)
+
+    def _mix(self, images: Tensor, masks: Tensor) -> Tensor:
         with torch.no_grad(), self.task.autocast():
-            large = rescale(images.flatten(0, 1), size).unflatten(0, images.shape[:2])
+            large = rescale(images.flatten(0, 1), self._size).unflatten(0, images.shape[:2])
             mixed = mix_images(self.generator, large, masks)
-        return Composed(rescale(mixed.float(), images.shape[-1]), masks, segmentations)
+        return rescale(mixed.float(), images.shape[-1])
 
 
 def mix_images(generator: Generator | None, images: Tensor, masks: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Which image wins where: mixing masks as integer maps B×T×T, value i for image i of N (FIDELITY sections 8 and 9).
 
-Segmentations are integer maps B×N×H×W with ids 0..S-1, S of each image's own. They and the masks stay on the CPU, which
-draws alone: a mask is small, and a GPU would be waited for to count segments.
+Segmentations are integer maps B×N×H×W with ids 0..S-1, S of each image's own. The CPU makes them and draws
+masks alone: a mask is small, and a GPU would be waited for to count segments.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,18 +9,16 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from datasets.batches import send
-
 
 def mix_features(features: Tensor | Sequence[Tensor], mask: Tensor) -> Tensor:
     """At every place the features of the image that wins there (ChimeraMix equation 1; HydraMix equation 1).
 
-    features: B×N×C×T×T or N tensors B×C×T×T; mask: B×T×T with values 0..N-1, on the CPU. Returns
-    B×C×T×T. Images in place of features give GridMix, SegMix and NMix.
+    features: B×N×C×T×T or N tensors B×C×T×T; mask: B×T×T with values 0..N-1, on their device.
+    Returns B×C×T×T. Images in place of features give GridMix, SegMix and NMix.
     """
     images = features.unbind(1) if isinstance(features, Tensor) else features
     mixed = images[0]
-    winner = send(mask[:, None], mixed.device)
+    winner = mask[:, None]
     for index, image in enumerate(images[1:], start=1):
         mixed = torch.where(winner == index, image, mixed)
     return mixed

@@ -58,8 +58,9 @@ def _row(
     segmented = list(recipe.mask.segmented)
     repeated = None if maps is None else maps[None, segmented].expand(count, -1, -1, -1)
     masks = recipe.mask.draw(count, recipe.size // 4, repeated, rng)
+    there = masks.to(task.device)
     with torch.no_grad(), task.autocast():
-        mixed = mix_images(generator, normalise(to_unit(images))[:, None].expand(-1, count, -1, -1, -1), masks)
+        mixed = mix_images(generator, normalise(to_unit(images))[:, None].expand(-1, count, -1, -1, -1), there)
     colours = palette(len(images))
     name = task.class_names[label] if task.class_names else f"class {label}"
     sources = [

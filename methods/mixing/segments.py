@@ -84,8 +84,8 @@ class Segmenter:
         self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
 
     def submit(self, images: Tensor) -> Callable[[], Tensor]:
-        """Begins to segment B×3×H×W images in [-1, 1]; what it returns waits for the ids, B×H×W on the CPU."""
-        arrays = images.permute(0, 2, 3, 1).cpu().contiguous().numpy()
+        """Begins to segment B×H×W×3 images of the CPU, else as for `segment`; what it returns waits for ids B×H×W."""
+        arrays = images.contiguous().numpy()
         if not self.workers:
             return lambda: torch.from_numpy(segment_all(arrays, self.scale))
         future = self._started().submit(_request, self._idle, arrays, self.scale)

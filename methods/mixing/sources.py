@@ -27,27 +27,14 @@ _PERCEPTUAL_IMAGES = 2  # per sample (HydraMix section 3.5)
 class Sources:
     """A batch for one step. images: N×B×3×H×W in [-1, 1]; image i of a sample has the class of image 0.
 
-    mask: B×H/4×H/4 on the CPU with values 0..N-1; real: the image that the discriminator sees; compared: the two images
-    of the perceptual loss.
+    masks: of the generator's fakes and, where those of the discriminator are fresh, of these: B×H/4×H/4 with values
+    0..N-1; real: the image that the discriminator sees; compared: the two images of the perceptual loss.
     """
 
     images: Tensor
-    mask: Tensor
+    masks: list[Tensor]
     real: int
     compared: list[int]
-    draw_mask: Callable[[], Tensor]
-
-    @classmethod
-    def draw(cls, images: Tensor, segmentations: Tensor | None, rule: Rule, rng: torch.Generator) -> "Sources":
-        """segmentations: of the images that the rule needs, B×k×H×W."""
-        number, count = images.shape[:2]
-
-        def draw_mask() -> Tensor:
-            return rule.draw(count, images.shape[-1] // 4, segmentations, rng)
-
-        real = int(torch.randint(number, (), generator=rng))
-        compared = sorted(torch.randperm(number, generator=rng)[:_PERCEPTUAL_IMAGES].tolist())
-        return cls(images, draw_mask(), real, compared, draw_mask)
 
 
 class _Begun(NamedTuple):
@@ -60,7 +47,8 @@ class SourceBatches:
 
     def __init__(self, recipe: "GeneratorRecipe", task: Task):
         self.recipe, self.rule, self.task = recipe, recipe.mask, task
-        self.images = resize(task.images, recipe.size)
+        self._seen = resize(task.images.cpu(), recipe.size)
+        self.images = self._seen.to(task.device)
         self._labels, self._by_class = task.labels.cpu(), task.by_class
         self._repeats = recipe.repeats(task.samples_per_class)
         self._streams = {name: task.stream(f"generator {name}") for name in _STREAMS}
@@ -98,19 +86,29 @@ class SourceBatches:
         if how.timing == "boxes":
             assert self.task.regions is not None
             return nearest(self.task.regions, self.recipe.size), None
-        maps = how.precompute(self.task.images if how.native else self.images, self.task.stream("segmentation noise"))
+        maps = how.precompute(self.task.images if how.native else self._seen, self.task.stream("segmentation noise"))
         return nearest(maps, self.recipe.size), None
 
     def _begin(self) -> Callable[[], Sources]:
-        """Draws all of a batch; what it returns waits for the segmentations and makes the mask."""
+        """Draws all of a batch; what it returns waits for the segmentations, makes the masks and sends all at once."""
         picked = self._pick()
         crops = Crops.draw(picked.numel(), self.recipe.size, self.recipe.size // 8, self._streams["views"])
         at = picked.flatten()
-        images = normalise(to_unit(crops.of(self.images[send(at, self.task.device)]))).unflatten(0, picked.shape)
         maps = None if self._maps is None else crops.of(self._maps[at]).unflatten(0, picked.shape)
-        segmentations = begin_segmentations(self.rule, images, maps, self._segmenter)
+        views = None if self._segmenter is None else crops.of(self._seen[at]).unflatten(0, picked.shape)
+        segmentations = begin_segmentations(self.rule, views, maps, self._segmenter)
         seed = int(torch.randint(2**62, (), generator=self._streams["masks"]))
-        return lambda: Sources.draw(images, segmentations(), self.rule, torch.Generator().manual_seed(seed))
+        return lambda: self._finish(picked, crops, segmentations(), torch.Generator().manual_seed(seed))
+
+    def _finish(self, picked: Tensor, crops: Crops, segmentations: Tensor | None, rng: torch.Generator) -> Sources:
+        number, count = picked.shape
+        real = int(torch.randint(number, (), generator=rng))
+        compared = sorted(torch.randperm(number, generator=rng)[:_PERCEPTUAL_IMAGES].tolist())
+        fakes = 2 if self.recipe.d_fakes == "fresh" else 1
+        masks = [self.rule.draw(count, self.recipe.size // 4, segmentations, rng) for _ in range(fakes)]
+        at, rows, columns, *masks = send(self.task.device, picked.flatten(), crops.rows, crops.columns, *masks)
+        images = normalise(to_unit(Crops(rows, columns).of(self.images[at])))
+        return Sources(images.unflatten(0, picked.shape), masks, real, compared)
 
     def _pick(self) -> Tensor:
         """Positions N×B: the next of the epoch, and partners of their classes, themselves included."""
@@ -124,19 +122,19 @@ class SourceBatches:
 
 
 def begin_segmentations(
-    rule: Rule, images: Tensor, maps: Tensor | None, segmenter: Segmenter | None
+    rule: Rule, images: Tensor | None, maps: Tensor | None, segmenter: Segmenter | None
 ) -> Callable[[], Tensor | None]:
-    """Of N×B×3×H×W images the segmentations that the rule needs, B×k×H×W, when the result is called.
+    """Of N×B×H×W×3 images the segmentations that the rule needs, B×k×H×W, when the result is called; on the CPU.
 
     They come from maps N×B×H×W where there are any, else from the segmenter.
     """
-    if not rule.segmented:
+    needed = list(rule.segmented)
+    if not needed:
         return lambda: None
-    needed = rule.segmented
     if maps is not None:
-        return lambda: torch.stack([maps[i] for i in needed], 1)
-    assert segmenter is not None
-    wait = segmenter.submit(torch.cat([images[i] for i in needed]))
+        return lambda: maps[needed].transpose(0, 1)
+    assert segmenter is not None and images is not None
+    wait = segmenter.submit(images[needed].flatten(0, 1))
     return lambda: wait().unflatten(0, (len(needed), -1)).transpose(0, 1)
 
 

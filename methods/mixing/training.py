@@ -57,7 +57,7 @@ class Adversaries:
         images = sources.images
         with self.task.autocast():
             features = self.generator.encode(images.flatten(0, 1))
-            mixed = mix_features(features.unflatten(0, images.shape[:2]).unbind(0), sources.mask)
+            mixed = mix_features(features.unflatten(0, images.shape[:2]).unbind(0), sources.masks[0])
             generated = self.generator.decode(torch.cat([features, mixed]))
             generated = generated.unflatten(0, (-1, images.shape[1]))
             alone, fakes = generated[:-1], generated[-1]
@@ -93,7 +93,7 @@ class Adversaries:
         images = sources.images
         with torch.no_grad(), self.task.autocast():
             features = self.generator.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-            return self.generator.decode(mix_features(features.unbind(0), sources.draw_mask()))
+            return self.generator.decode(mix_features(features.unbind(0), sources.masks[1]))
 
     def discriminator_losses(self, sources: Sources, fakes: Tensor) -> Tensor:
         """The discriminator's loss on one source image of each sample and on mixed images."""

@@ -1,7 +1,7 @@
 """The building of a mixed set (FIDELITY section 12), which can stop and go on."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -34,8 +34,9 @@ class MixedSet(NamedTuple):
 class Search:
     """A batch whose masks are being sought.
 
-    updates: so far; sources: B×K; targets: class weights B×C; logits: B×K×w×w; labels: B, -1 until a sample is done;
-    losses: of done ones divergence, indecision and updates, B×3.
+    updates: so far; sources: B×K; targets: class weights B×C; logits: B×K×w×w; all on the device, as is `tried`, the
+    positions of the samples that are not done. On the CPU labels: B, -1 until a sample is done; losses: of done ones
+    divergence, indecision and updates, B×3.
     """
 
     updates: int
@@ -44,15 +45,22 @@ class Search:
     logits: Tensor
     labels: Tensor
     losses: Tensor
+    tried: Tensor = field(init=False)
 
     def on(self, device: torch.device) -> "Search":
-        tensors = (self.sources, self.targets, self.logits, self.labels, self.losses)
-        return Search(self.updates, *(send(value, device) for value in tensors))
+        """This search, which is all on the CPU, where it is worked on."""
+        sources, targets, logits, tried = send(device, self.sources, self.targets, self.logits, self.open)
+        search = Search(self.updates, sources, targets, logits, self.labels, self.losses)
+        search.tried = tried
+        return search
 
     @property
     def open(self) -> Tensor:
-        """Positions of the samples that are not done."""
+        """Positions of the samples that are not done, on the CPU."""
         return (self.labels < 0).nonzero().flatten()
+
+    def state(self) -> dict[str, object]:
+        return {part.name: getattr(self, part.name) for part in fields(self) if part.init}
 
 
 class MixedSetBuilding:
@@ -68,7 +76,8 @@ class MixedSetBuilding:
         size = min(recipe.batch_size, len(task.images))
         self.batch_size, self.batches, self.most = size, 0, _PATIENCE * -(-self.steps // size)
         self.search: Search | None = None
-        self.kept: list[MixedSet] = [self._kept(self._search(torch.empty(0, recipe.sources, dtype=torch.long)))]
+        none = torch.empty(0, dtype=torch.long)
+        self.kept: list[MixedSet] = [self._kept(self._search(none.view(0, recipe.sources)), none)]
         self._stream = task.stream("mixed set")
 
     def advance(self) -> None:
@@ -84,7 +93,7 @@ class MixedSetBuilding:
         return {
             "step": self.step,
             "batches": self.batches,
-            "search": None if self.search is None else dict(vars(self.search)),
+            "search": None if self.search is None else self.search.state(),
             "kept": self.tensors(),
             "stream": self._stream.get_state(),
             "history": self.history.state(),
@@ -128,42 +137,48 @@ class MixedSetBuilding:
 
     def _look(self, search: Search) -> bool:
         """Notes the samples that are done and updates the others' masks; whether the batch has come to its end."""
-        tried = search.open
+        tried = search.tried
         logits, targets = search.logits[tried].requires_grad_(), search.targets[tried]
         masks = raise_masks(logits, self.images.shape[-1])
         with self.task.autocast():
             scores = self.teacher(self._mix(search.sources[tried], masks)).float()
         apart, undecided = divergence(targets, scores), indecision(masks)
         done = reached(scores, targets > 0) & (search.updates > 0)  # every mask is shaped, if only once
-        # positions, for each of which the device is waited for once: every boolean index would ask for its own
-        over, left = (which.nonzero().flatten() for which in (done, ~done))
-        search.labels[tried[over]] = scores[over].argmax(1)
-        updates = torch.full_like(apart, search.updates)
-        search.losses[tried[over]] = torch.stack([apart, undecided, updates], 1)[over].detach()
+        left = self._note(search, done, scores.argmax(1), apart, undecided)
         if len(left) <= self.recipe.tolerance * len(search.labels) or search.updates == self.recipe.max_updates:
             return True
         losses = apart + self.recipe.sparsity * undecided
         (gradients,) = torch.autograd.grad(losses[left].sum(), logits)
         moved = descend(logits.detach()[left], gradients[left], losses.detach()[left], self.recipe.sigma)
-        search.logits[tried[left]] = moved
+        search.tried = tried[left]
+        search.logits[search.tried] = moved
         search.updates += 1
         return False
+
+    def _note(self, search: Search, done: Tensor, labels: Tensor, *losses: Tensor) -> Tensor:
+        """Notes which of the tried samples are done; returns which are left, on the device, waited for once."""
+        told = torch.stack([done.float(), labels.float(), *(loss.detach() for loss in losses)]).cpu()
+        is_done, tried = told[0] > 0, search.open
+        search.labels[tried[is_done]] = told[1, is_done].long()
+        updates = torch.full((1, int(is_done.sum())), float(search.updates))
+        search.losses[tried[is_done]] = torch.cat([told[2:, is_done], updates]).T
+        return send(self.task.device, (~is_done).nonzero().flatten())[0]
 
     def _keep(self, search: Search) -> None:
         """Adds the samples that are done, as many as are still wanted."""
         done = (search.labels >= 0).nonzero().flatten()[: self.steps - self.step]
         self.kept.append(self._kept(search, done))
-        for losses in search.losses[done].cpu():
+        for losses in search.losses[done]:
             self.step += 1
             named = dict(zip(("divergence", "indecision", "updates"), losses, strict=True))
             self.history.add(self.step, 0.0, named)  # every mask has a step length of its own
 
-    def _kept(self, search: Search, done: Tensor | slice = slice(None)) -> MixedSet:
-        sources, logits = search.sources[done], search.logits[done]
+    def _kept(self, search: Search, done: Tensor) -> MixedSet:
+        (there,) = send(self.task.device, done)
+        sources, logits = search.sources[there], search.logits[there]
         images = self._mix(sources, raise_masks(logits, self.images.shape[-1]))
-        return MixedSet(
-            *(value.cpu().contiguous() for value in (to_bytes(images), search.labels[done], sources, logits.half()))
-        )
+        values = (to_bytes(images), search.labels[done], sources, logits.half())
+        return MixedSet(*(value.cpu().contiguous() for value in values))
 
     def _give_up(self) -> None:
         """Ends the building with what there is; raises RuntimeError where that is less than the subset itself."""

@@ -10,7 +10,6 @@ from copy import deepcopy
 import pytest
 import torch
 
-from datasets.batches import normalise, to_unit
 from methods.mixing.segments import Segmenter
 from methods.mixing.training import GeneratorTraining
 from tasks import digits
@@ -43,7 +42,7 @@ def test_batches_begun_ahead_are_drawn_again_after_a_restore():
 
 def test_a_killed_worker_does_not_stop_the_work():
     segmenter = Segmenter(60, 1)
-    images = normalise(to_unit(digits().images[:4]))
+    images = digits().images[:4]
     expected = Segmenter(60, 0).submit(images)()
     assert torch.equal(segmenter.submit(images)(), expected)
     worker = segmenter._idle.get()
@@ -55,7 +54,7 @@ def test_a_killed_worker_does_not_stop_the_work():
 
 def test_workers_ignore_ctrl_c_and_end_with_their_segmenter():
     segmenter = Segmenter(60, 1)
-    images = normalise(to_unit(digits().images[:2]))
+    images = digits().images[:2]
     segmenter.submit(images)()
     worker = segmenter._idle.get()
     segmenter._idle.put(worker)
@@ -70,7 +69,7 @@ def test_workers_ignore_ctrl_c_and_end_with_their_segmenter():
 
 def test_workers_end_when_their_process_is_killed():
     code = "import torch, sys, time\nfrom methods.mixing.segments import Segmenter\ns = Segmenter(60, 1)\n"
-    code += "s.submit(torch.zeros(1, 3, 32, 32))()\nprint(s._idle.get().pid, flush=True)\ntime.sleep(60)\n"
+    code += "s.submit(torch.zeros(1, 32, 32, 3))()\nprint(s._idle.get().pid, flush=True)\ntime.sleep(60)\n"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     worker = int(parent.stdout.readline())
     parent.kill()

@@ -64,7 +64,7 @@ def test_the_generator_s_loss_is_that_of_fidelity(pair):
     generator, (a, b) = networks.generator, sources.images
     features = [generator.encode(image) for image in (a, b)]
     alone = [generator.decode(feature) for feature in features]
-    mask = sources.mask[:, None].float()
+    mask = sources.masks[0][:, None].float()
     composed = generator.decode(features[0] * (1 - mask) + features[1] * mask)
     torch.testing.assert_close(mixed, composed, atol=1e-5, rtol=0)
     reconstruction = sum(functional.mse_loss(image, of) for image, of in zip(alone, (a, b), strict=True))
@@ -83,20 +83,19 @@ def test_hydramix_compares_two_of_its_images():
 
 @pytest.mark.parametrize("d_fakes", ["reuse", "fresh"])
 def test_the_discriminator_judges_the_step_s_fakes_or_fresh_ones(d_fakes, monkeypatch):
-    networks, sources = Adversaries(recipe(d_fakes=d_fakes), digits()), SourceBatches(recipe(), digits()).next(1)
-    judged, masks = [], []
-    losses, draw_mask = networks.discriminator_losses, sources.draw_mask
+    made, judged = recipe(d_fakes=d_fakes), []
+    networks, sources = Adversaries(made, digits()), SourceBatches(made, digits()).next(1)
+    losses = networks.discriminator_losses
     monkeypatch.setattr(networks, "discriminator_losses", lambda of, fakes: judged.append(fakes) or losses(of, fakes))
-    sources = replace(sources, draw_mask=lambda: masks.append(draw_mask()) or masks[-1])
     own = networks.generator_losses(sources)[1].detach()
     networks.update(sources, 1e-2)
     expected = own
     if d_fakes == "fresh":
-        assert not torch.equal(masks[0], sources.mask)
+        assert not torch.equal(*sources.masks)
         features = [networks.generator.encode(image) for image in sources.images]
-        expected = networks.generator.decode(mix_features(features, masks[0])).detach()
+        expected = networks.generator.decode(mix_features(features, sources.masks[1])).detach()
         assert (expected - own).abs().max() > 0.1
-    assert (len(judged), len(masks)) == (1, d_fakes == "fresh")
+    assert (len(judged), len(sources.masks)) == (1, 2 if d_fakes == "fresh" else 1)
     torch.testing.assert_close(judged[0], expected, atol=1e-5, rtol=0)
     assert not judged[0].requires_grad
 
@@ -153,7 +152,8 @@ def test_sources_share_a_class_and_a_mask_names_one_of_them(method):
     n, count = sources.images.shape[:2]
     assert (n, count) == (4 if method.startswith("hydra") else 2, 8)
     assert torch.equal(sources.images, sources.images[:1].expand_as(sources.images))
-    assert sources.mask.shape == (8, 8, 8) and set(sources.mask.unique().tolist()) <= set(range(n))
+    (mask,) = sources.masks
+    assert mask.shape == (8, 8, 8) and set(mask.unique().tolist()) <= set(range(n))
 
 
 @pytest.fixture
