@@ -5,7 +5,7 @@ import pickle
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -20,9 +20,11 @@ from methods.flops import Work
 from methods.identity import AsBefore
 from methods.mixing import felzenszwalb
 from methods.mixing.felzenszwalb import segment, segment_all
+from methods.mixing.memo import Memo
 
 __all__ = ["Segmentation", "Segmenter", "default_scale", "segment", "segment_batch"]
 
+_REMEMBERED = 2**28  # bytes; all views of 50 images per class at 64 pixels
 _PIXEL_SECONDS = 5e-7  # of one core (`make bench`)
 
 Timing = Literal["augmented", "precomputed", "boxes"]
@@ -72,24 +74,37 @@ class Segmentation:
 
 
 class Segmenter:
-    """Segments batches of normalised images in `workers` processes ahead of their use; 0 for in this process.
+    """Segments batches of images in `workers` processes ahead of their use; 0 for in this process.
 
-    The segmentations are the same for any number of workers. A worker ignores Ctrl-C, ends when this process
-    ends, however it does, and when the segmenter is no longer used; where one has died, threads do its work.
+    What was segmented before is remembered. The segmentations are the same for any number of workers. A worker ignores
+    Ctrl-C, ends when this process ends, however it does, and when the segmenter is no longer used; where one has died,
+    threads do its work.
     """
 
     def __init__(self, scale: int, workers: int):
-        self.scale, self.workers = scale, workers
+        self.scale, self.workers, self._memo = scale, workers, Memo(_REMEMBERED)
         self._threads: ThreadPoolExecutor | None = None
         self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
 
     def submit(self, images: Tensor) -> Callable[[], Tensor]:
         """Begins to segment B×H×W×3 images of the CPU, else as for `segment`; what it returns waits for ids B×H×W."""
         arrays = images.contiguous().numpy()
+        known = {place: ids for place, image in enumerate(arrays) if (ids := self._memo.recall(image)) is not None}
+        unknown = [place for place in range(len(arrays)) if place not in known]
+        answer = self._begin(arrays[unknown]) if unknown else list
+
+        def wait() -> Tensor:
+            found = dict(zip(unknown, answer(), strict=True))
+            for place, ids in found.items():
+                self._memo.remember(arrays[place], ids)
+            return torch.from_numpy(np.stack([ids for _, ids in sorted((known | found).items())]))
+
+        return wait
+
+    def _begin(self, images: np.ndarray) -> Callable[[], Iterable[np.ndarray]]:
         if not self.workers:
-            return lambda: torch.from_numpy(segment_all(arrays, self.scale))
-        future = self._started().submit(_request, self._idle, arrays, self.scale)
-        return lambda: torch.from_numpy(future.result())
+            return lambda: segment_all(images, self.scale)
+        return self._started().submit(_request, self._idle, images, self.scale).result
 
     def _started(self) -> ThreadPoolExecutor:
         """The pool of one thread per worker, each of which waits for its worker's answer."""

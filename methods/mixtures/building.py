@@ -162,6 +162,8 @@ class MixedSetBuilding:
         search.labels[tried[is_done]] = told[1, is_done].long()
         updates = torch.full((1, int(is_done.sum())), float(search.updates))
         search.losses[tried[is_done]] = torch.cat([told[2:, is_done], updates]).T
+        if not is_done.any():
+            return torch.arange(len(is_done), device=self.task.device)
         return send(self.task.device, (~is_done).nonzero().flatten())[0]
 
     def _keep(self, search: Search) -> None:

@@ -17,7 +17,7 @@ from benchmark.training import device as devices
 from benchmark.training import loop
 from benchmark.training.loop import Hooks, Trainable, train
 from datasets.base import Images
-from datasets.batches import to_unit
+from datasets.batches import send, to_unit
 from methods import history
 from methods.base import Method
 from methods.compose import Composition
@@ -153,6 +153,20 @@ def test_a_wait_and_a_copy_are_counted_where_they_are(device):
     assert float(to_unit(images).sum()) == 0
     assert COUNTS.waits >= 1
     assert any("_local_scalar_dense" in place for place in COUNTS.places)
+
+
+def test_tensors_of_every_kind_go_in_one_copy_and_keep_their_order_in_memory(device):
+    images = torch.arange(5 * 7 * 7 * 3).byte().view(5, 7, 7, 3)
+    there = torch.ones(2, device=device)
+    kinds = [images.permute(0, 3, 1, 2).float(), images[:, 1:], images > 3, torch.tensor(2), torch.empty(0, 3), there]
+    COUNTS.clear()
+    sent = send(device, *kinds)
+    assert (COUNTS.copies, COUNTS.waits, COUNTS.operators) == (1, 0, 0)
+    assert sent[-1] is there
+    assert sent[0].is_contiguous(memory_format=torch.channels_last)
+    for one, other in zip(kinds, sent, strict=True):
+        assert other.device == device and torch.equal(one.cpu(), other.cpu()) and one.dtype == other.dtype
+    assert send(torch.device("cpu"), *kinds[:2])[0] is kinds[0]
 
 
 def test_a_pixel_is_looked_up_where_a_division_might_round_otherwise(device):

@@ -5,7 +5,9 @@ import pytest
 import torch
 from skimage.segmentation import felzenszwalb
 
-from methods.mixing.segments import segment, segment_batch
+from methods.mixing import segments
+from methods.mixing.memo import Memo
+from methods.mixing.segments import Segmenter, segment, segment_all, segment_batch
 
 
 def smooth_image(seed: int, size: int = 32) -> np.ndarray:
@@ -63,3 +65,30 @@ def test_a_batch_is_its_images_one_by_one() -> None:
     for image, found in zip(images, maps, strict=True):
         assert np.array_equal(found.numpy(), segment(image, 60))
     assert not torch.equal(maps[0], maps[1])
+
+
+def test_an_image_is_segmented_once_and_alike_ever_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(segments, "segment_all", lambda *of: asked.append(len(of[0])) or segment_all(*of))
+    images = torch.from_numpy(np.stack([smooth_image(seed) for seed in range(4)]))
+    segmenter, expected = Segmenter(60, 0), segment_batch(images, 60)
+    asked.clear()
+    for picked, new in (([0, 1], 2), ([1, 2, 0], 1), ([3, 2], 1), ([0, 3, 1, 2], 0)):
+        assert torch.equal(segmenter.submit(images[picked])(), expected[picked])
+        assert sum(asked) == new
+        asked.clear()
+
+
+def test_a_memo_forgets_what_was_not_asked_for_longest_and_stays_small() -> None:
+    images = [smooth_image(seed) for seed in range(40)]
+    ids = [segment(image, 60) for image in images]
+    memo = Memo(10_000)
+    for image, made in zip(images, ids, strict=True):
+        memo.remember(image, made)
+        memo.remember(image, made)  # a batch may hold an image twice
+        assert memo.size <= 10_000
+        first = memo.recall(images[0])
+        assert first is not None and np.array_equal(first, ids[0])
+    known = [place for place, image in enumerate(images) if memo.recall(image) is not None]
+    assert 5 < len(known) < 40 and known[1:] == list(range(41 - len(known), 40))
+    assert all(np.array_equal(memo.recall(images[place]), ids[place]) for place in known)
