@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from datasets.base import Dataset
-from datasets.batches import send
 from datasets.registry import BadInput
 from methods.artifacts import Artifact
 from methods.base import NO_BUDGETS, Budgets, Method
@@ -76,13 +75,13 @@ class DiffuseMix(Method):
         (diffused,) = made
         assert isinstance(diffused, DiffusedSet)
         counts = diffused.sources.cpu().bincount(minlength=len(task.images))
-        return Diffused(self, diffused.images, counts, counts.cumsum(0) - counts)
+        return Diffused(self, diffused.images.cpu(), counts, counts.cumsum(0) - counts)
 
 
 @dataclass(frozen=True)
 class Diffused(Prepared):
     """DiffuseMix ready for training. images: mixed, M×H×W×C; counts, first: of each of the subset, how many of them
-    are made from it, and where they begin, N each on the CPU."""
+    are made from it, and where they begin, N each; all on the CPU."""
 
     method: DiffuseMix
     images: Tensor
@@ -94,7 +93,5 @@ class Diffused(Prepared):
         assert batch.picked is not None and batch.view is not None
         replaced = torch.rand(len(batch.picked), generator=rng) < self.method.p_gen
         number = torch.rand(len(batch.picked), generator=rng, dtype=torch.float64) * self.counts[batch.picked]
-        chosen = send(self.first[batch.picked] + number.long(), batch.images.device)
-        mixed = batch.view(self.images[chosen])
-        where = send(replaced, batch.images.device)[:, None, None, None]
-        return Batch(torch.where(where, mixed, batch.images), batch.targets)
+        mixed = batch.view(self.images[self.first[batch.picked] + number.long()])
+        return Batch(torch.where(replaced[:, None, None, None], mixed, batch.images), batch.targets)

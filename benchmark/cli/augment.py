@@ -138,7 +138,7 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[ComposedI
     composer = subject.resolved.prepare(task, made)
     assert isinstance(composer, Composer)
     indices = find_subset(subject.dataset, subject.samples_per_class, subject.seed)
-    maps, labels = composer.maps(task), task.labels.cpu()
+    maps, images, labels = composer.maps(task), task.images.cpu(), task.labels.cpu()
     for label, name in enumerate(subject.dataset.class_names()):
         members = (labels == label).nonzero().flatten()
         rng = stream(subject.seed, f"augment {name}")
@@ -147,9 +147,7 @@ def compose(subject: Subject, per_class: int, store: Path) -> Iterator[ComposedI
             partners = draw_partners(composer.sources - 1, 1, len(members), rng)
             picked = members[torch.cat([first, partners]).flatten()]
             mask_seed = derive(subject.seed, f"mask {name} {number}")
-            views = Views(
-                normalise(to_unit(task.images[picked]))[:, None], None if maps is None else maps[picked][:, None]
-            )
+            views = Views(normalise(to_unit(images[picked]))[:, None], None if maps is None else maps[picked][:, None])
             image = composer.compose(views, torch.Generator().manual_seed(mask_seed)).images[0]
             sources = [subject.dataset.describe(int(indices[position])) for position in picked]
             yield ComposedImage(to_bytes(image).cpu().numpy(), name, sources, mask_seed)

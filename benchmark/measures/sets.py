@@ -13,7 +13,7 @@ from benchmark.run import Run
 from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams
 from datasets.base import Dataset
-from datasets.batches import epoch_order, to_bytes
+from datasets.batches import epoch_order, send, to_bytes
 from datasets.registry import BadInput
 from methods.base import Method
 from methods.compose import Forwarding
@@ -55,7 +55,8 @@ class ImageSet:
         """The next batch, uint8 B×H×W×3 on the task's device; `labels` has its classes in the same order."""
         batch = self._batches.make(self._picked[self.step])
         self.step += 1
-        return to_bytes(self._batches.method.begin(batch, self._streams.mixing)().images)
+        made = self._batches.method.begin(batch, self._streams.mixing)().images
+        return send(self._batches.task.device, to_bytes(made))[0]
 
     def state(self) -> dict[str, object]:
         return {"step": self.step, "streams": self._streams.state()}

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from datasets.batches import send
-
 _JITTERED, _GREY, _SOLARISED = 0.8, 0.2, 0.2  # probabilities
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = 0.4, 0.4, 0.2, 0.1
 _LEAST_BLUR, _MOST_BLUR = 0.1, 2.0  # standard deviations in pixels
@@ -17,7 +15,7 @@ _GREY_WEIGHTS = (0.2989, 0.587, 0.114)  # torchvision's
 @dataclass(frozen=True)
 class Colours:
     """The changes of N images. numbers: factors of brightness, contrast and saturation, shift of hue in turns, what is
-    left of colour (0 or 1), blur in pixels and whether solarised (0 or 1), 7×N on the CPU; order: of the first four."""
+    left of colour (0 or 1), blur in pixels and whether solarised (0 or 1), 7×N; order: of the first four."""
 
     numbers: Tensor
     order: tuple[int, ...]
@@ -40,8 +38,8 @@ class Colours:
         return cls(torch.cat([jitter, rest]), tuple(torch.randperm(4, generator=rng).tolist()))
 
     def of(self, images: Tensor) -> Tensor:
-        """N×3×S×S images in [0, 1] so changed."""
-        numbers = send(self.numbers, images.device)[:, :, None, None, None]
+        """N×3×S×S images in [0, 1], on the device of the numbers, so changed."""
+        numbers = self.numbers[:, :, None, None, None]
         for number in self.order:
             images = _JITTERS[number](images, numbers[number])
         images = saturate(images, numbers[4])

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from datasets.batches import send
-
 _TRIES = 10
 _LONGEST = 4 / 3  # side against the other
 
@@ -15,7 +13,7 @@ _LONGEST = 4 / 3  # side against the other
 @dataclass(frozen=True)
 class Boxes:
     """A part of each of N square images. sides: top, left, height and width in pixels, 4×N; flipped: left to right,
-    N booleans. Both on the CPU."""
+    N booleans."""
 
     sides: Tensor
     flipped: Tensor
@@ -38,12 +36,11 @@ class Boxes:
         return cls(torch.cat([starts, sides]), torch.rand(count, generator=rng) < 0.5)
 
     def of(self, images: Tensor, size: int) -> Tensor:
-        """The boxes of N×C×H×H images at size×size: bicubic with antialiasing, clamped to [0, 1]."""
-        numbers = send(torch.cat([self.sides, self.flipped[None].float()]), images.device)
-        top, left, height, width, flipped = numbers[:, :, None, None]
+        """The boxes of N×C×H×H images on their device at size×size: bicubic with antialiasing, clamped to [0, 1]."""
+        top, left, height, width = self.sides[:, :, None, None]
         rows = _weights(top, height, images.shape[2], size)
         columns = _weights(left, width, images.shape[3], size)
-        columns = torch.where(flipped > 0, columns.flip(1), columns)
+        columns = torch.where(self.flipped[:, None, None], columns.flip(1), columns)
         return (rows[:, None] @ images @ columns.transpose(1, 2)[:, None]).clamp(0, 1)
 
 

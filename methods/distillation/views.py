@@ -1,6 +1,6 @@
 """The views of a DINO training: crops of images, or of compositions in their place."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,7 +25,9 @@ class ViewBatches:
 
     def __init__(self, recipe: "DinoRecipe", task: Task, mixing: Method | None):
         self.recipe, self.task, self.mixing = recipe, task, mixing
-        self.images = normalise(to_unit(task.images))
+        self._bytes = task.images.cpu()
+        # where they are picked: a mixing method is given them on the CPU
+        self.images = normalise(to_unit(self._bytes if mixing else task.images))
         self.maps = mixing.maps(task) if mixing else None
         self._labels = task.labels.cpu()
         self._streams = {name: task.stream(f"dino {name}") for name in _STREAMS}
@@ -33,13 +35,15 @@ class ViewBatches:
 
     def next(self) -> list[Tensor]:
         """Normalised views of the epoch's next B images: global ones 2·B×3×S×S, then local ones k·B×3×S/2×S/2."""
-        images = (self._sources(self._pick()) + 1) / 2
-        count, size, local = len(images), self.recipe.view_size, self.recipe.local_views
-        views = [self._view(images, size, _GLOBAL, [1.0, 0.1], [0.0, 0.2])]
+        picked, size, local = self._pick(), self.recipe.view_size, self.recipe.local_views
+        sources = self._sources(picked)
+        drawn = [self._draw(len(picked), size, _GLOBAL, [1.0, 0.1], [0.0, 0.2])]
         if local:
-            views.append(self._view(images, size // 2, _LOCAL, [0.5] * local, [0.0] * local))
-        assert len(views[0]) == GLOBAL_VIEWS * count
-        return views
+            drawn.append(self._draw(len(picked), size // 2, _LOCAL, [0.5] * local, [0.0] * local))
+        assert len(drawn[0].boxes.flipped) == GLOBAL_VIEWS * len(picked)
+        there, *numbers = send(self.task.device, sources, *(number for views in drawn for number in views.numbers))
+        images = ((there if self.mixing else self.images[there]) + 1) / 2
+        return [views.on(*numbers[3 * i : 3 * i + 3]).of(images) for i, views in enumerate(drawn)]
 
     def state(self) -> dict[str, object]:
         streams = {name: stream.get_state() for name, stream in self._streams.items()}
@@ -58,12 +62,11 @@ class ViewBatches:
         return picked
 
     def _sources(self, picked: Tensor) -> Tensor:
-        """The images at `picked`, or what the mixing method has in their place, B×3×H×W in [-1, 1]."""
-        at = send(picked, self.task.device)
-        images = self.images[at]
+        """`picked` itself, or what the mixing method has in the place of the images there, B×3×H×W in [-1, 1]."""
         if not self.mixing:
-            return images
-        targets = functional.one_hot(self.task.labels[at], self.task.num_classes).float()
+            return picked
+        images = self.images[picked]
+        targets = functional.one_hot(self._labels[picked], self.task.num_classes).float()
         maps = None if self.maps is None else self.maps[picked]
         batch = Batch(images, targets, maps, lambda count: self._partners(picked, count), picked)
         return self.mixing.begin(batch, self._streams["mixing"])().images
@@ -74,17 +77,37 @@ class ViewBatches:
         drawn = self._labels[picked] * n + draw_partners(count, len(picked), n, rng)
         at = self.task.by_class[drawn].flatten()
         crops, shape = Crops.draw(len(at), size, size // 8, rng), drawn.shape
-        images = normalise(to_unit(crops.of(self.task.images[send(at, self.task.device)])))
+        images = normalise(to_unit(crops.of(self._bytes[at])))
         maps = None if self.maps is None else crops.of(self.maps[at]).unflatten(0, shape)
         return Views(images.unflatten(0, shape), maps)
 
-    def _view(
-        self, images: Tensor, size: int, scale: tuple[float, float], blurred: list[float], solarised: list[float]
-    ) -> Tensor:
-        """As many views of each image as there are probabilities of blurring and solarising one."""
-        rng, count = self._streams["views"], len(images)
-        boxes = Boxes.draw(len(blurred) * count, images.shape[-1], scale, rng)
+    def _draw(
+        self, count: int, size: int, scale: tuple[float, float], blurred: list[float], solarised: list[float]
+    ) -> "_Views":
+        """As many views of each of `count` images as there are probabilities of blurring and solarising one."""
+        rng = self._streams["views"]
+        boxes = Boxes.draw(len(blurred) * count, self.images.shape[-1], scale, rng)
         blurs, negatives = (torch.tensor(each).repeat_interleave(count) for each in (blurred, solarised))
-        colours = Colours.draw(blurs, negatives, rng)
-        views = colours.of(boxes.of(images.repeat(len(blurred), 1, 1, 1), size))
+        return _Views(size, len(blurred), boxes, Colours.draw(blurs, negatives, rng))
+
+
+class _Views(NamedTuple):
+    """What is drawn of views of one size, `each` of every image."""
+
+    size: int
+    each: int
+    boxes: Boxes
+    colours: Colours
+
+    @property
+    def numbers(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.boxes.sides, self.boxes.flipped, self.colours.numbers
+
+    def on(self, sides: Tensor, flipped: Tensor, numbers: Tensor) -> "_Views":
+        """With its numbers where the images are."""
+        return self._replace(boxes=Boxes(sides, flipped), colours=Colours(numbers, self.colours.order))
+
+    def of(self, images: Tensor) -> Tensor:
+        """The views of images in [0, 1], B×3×H×W, normalised."""
+        views = self.colours.of(self.boxes.of(images.repeat(self.each, 1, 1, 1), self.size))
         return normalise(views).contiguous(memory_format=torch.channels_last)

@@ -114,14 +114,15 @@ class BoxBatches:
             step = -1 if turn else 1
             squares.append(dataset.square(dataset.read("train", image))[:, ::step])
             regions.append(region_map(image, dataset.image_size)[:, ::step])
-        pixels = send(torch.from_numpy(np.stack(squares)), self.subset.device)
+        pixels = torch.from_numpy(np.stack(squares))
         maps = torch.from_numpy(np.stack(regions))
         return Views(normalise(to_unit(pixels)).unflatten(0, shape), maps.unflatten(0, shape))
 
 
 def unit_image(pixels: np.ndarray, device: torch.device) -> Tensor:
     """An image uint8 H×W×3 as a detector takes it: 3×H×W in [0, 1] on a device."""
-    return to_unit(send(torch.from_numpy(pixels.copy()), device)[None])[0]
+    (there,) = send(device, torch.from_numpy(pixels.copy())[None])
+    return to_unit(there)[0]
 
 
 def _targets(image: BoxedImage, flip: bool) -> Targets:
