@@ -26,8 +26,7 @@ class ViewBatches:
     def __init__(self, recipe: "DinoRecipe", task: Task, mixing: Method | None):
         self.recipe, self.task, self.mixing = recipe, task, mixing
         self._bytes = task.images.cpu()
-        # where they are picked: a mixing method is given them on the CPU
-        self.images = normalise(to_unit(self._bytes if mixing else task.images))
+        self.images = normalise(to_unit(self._bytes))
         self.maps = mixing.maps(task) if mixing else None
         self._labels = task.labels.cpu()
         self._streams = {name: task.stream(f"dino {name}") for name in _STREAMS}
@@ -36,14 +35,14 @@ class ViewBatches:
     def next(self) -> list[Tensor]:
         """Normalised views of the epoch's next B images: global ones 2·B×3×S×S, then local ones k·B×3×S/2×S/2."""
         picked, size, local = self._pick(), self.recipe.view_size, self.recipe.local_views
-        sources = self._sources(picked)
+        images = self._sources(picked)
         drawn = [self._draw(len(picked), size, _GLOBAL, [1.0, 0.1], [0.0, 0.2])]
         if local:
             drawn.append(self._draw(len(picked), size // 2, _LOCAL, [0.5] * local, [0.0] * local))
         assert len(drawn[0].boxes.flipped) == GLOBAL_VIEWS * len(picked)
-        there, *numbers = send(self.task.device, sources, *(number for views in drawn for number in views.numbers))
-        images = ((there if self.mixing else self.images[there]) + 1) / 2
-        return [views.on(*numbers[3 * i : 3 * i + 3]).of(images) for i, views in enumerate(drawn)]
+        images, *numbers = send(self.task.device, images, *(number for views in drawn for number in views.numbers))
+        units = (images + 1) / 2
+        return [views.on(*numbers[3 * i : 3 * i + 3]).of(units) for i, views in enumerate(drawn)]
 
     def state(self) -> dict[str, object]:
         streams = {name: stream.get_state() for name, stream in self._streams.items()}
@@ -62,10 +61,10 @@ class ViewBatches:
         return picked
 
     def _sources(self, picked: Tensor) -> Tensor:
-        """`picked` itself, or what the mixing method has in the place of the images there, B×3×H×W in [-1, 1]."""
-        if not self.mixing:
-            return picked
+        """The images at `picked`, or what the mixing method has in their place, B×3×H×W in [-1, 1]."""
         images = self.images[picked]
+        if not self.mixing:
+            return images
         targets = functional.one_hot(self._labels[picked], self.task.num_classes).float()
         maps = None if self.maps is None else self.maps[picked]
         batch = Batch(images, targets, maps, lambda count: self._partners(picked, count), picked)
