@@ -129,7 +129,8 @@ class Augmenter:
             staged = _stages(method, images, self._streams.augmentation)
             batch = self._batch(staged, targets, labels)
             mixed = method.begin(batch, self._streams.mixing)()
-            return _like(images, staged if mixed.images is batch.images else mixed.images), mixed.targets
+            changed = _like(images, staged if mixed.images is batch.images else mixed.images)
+            return changed.to(images.device), mixed.targets.to(images.device)
 
     def targets(self, images: Tensor, labels: Tensor) -> Tensor:
         """The class weights that labels stand for, B×classes; raises BadInput where images or labels do not fit."""
@@ -157,7 +158,7 @@ class Augmenter:
         task = self._ready.task
         places = torch.randint(task.samples_per_class, (len(labels),), generator=self._streams.order)
         batch = self._ready.batches.make(task.by_class[labels.cpu().long() * task.samples_per_class + places])
-        return batch if batch.maps is not None else batch._replace(images=images, targets=targets)
+        return batch if batch.maps is not None else batch._replace(images=images.cpu(), targets=targets.cpu())
 
     def with_p_gen(self, p_gen: float) -> Self:
         """The same augmenter, with the same streams, at another share of replaced batches.

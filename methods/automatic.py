@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from datasets.base import Dataset
+from datasets.batches import send
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.registry import register
 
@@ -28,8 +29,8 @@ class _Automatic(Method):
         # torchvision draws from torch's global stream: lend it one that our stream seeds
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
-            changed = [policy(to_pil_image(image.permute(2, 0, 1))) for image in images]
-        return torch.stack([pil_to_tensor(image).permute(1, 2, 0) for image in changed])
+            changed = [policy(to_pil_image(image.permute(2, 0, 1))) for image in images.cpu()]
+        return send(images.device, torch.stack([pil_to_tensor(image).permute(1, 2, 0) for image in changed]))[0]
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,8 @@ NO_BUDGETS: Budgets = MappingProxyType({})
 class Method:
     """A row of a table; the fields of a subclass are its parameters and enter a run's key.
 
-    Hooks draw from `rng` (a CPU generator) alone, so that a seed gives the same numbers on every device.
+    Hooks draw from `rng` (a CPU generator) alone, so that a seed gives the same numbers on every device. A training
+    makes its batches on the CPU; elsewhere (hydrabench/augmenter.py) images may be on another device, and stay there.
     Raise `version` when the same parameters give other numbers.
     """
 

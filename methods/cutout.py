@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from datasets.base import Dataset
+from datasets.batches import send
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.registry import register
 
@@ -34,7 +35,7 @@ class Cutout(Method):
         y = torch.randint(height, (count, 1), generator=rng)
         x = torch.randint(width, (count, 1), generator=rng)
         rows, columns = _span(y, height, self.length), _span(x, width, self.length)
-        hole = rows[:, :, None] & columns[:, None, :]
+        (hole,) = send(images.device, rows[:, :, None] & columns[:, None, :])
         return images.masked_fill(hole[:, None], 0)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from datasets.batches import send
 from methods.base import Method
 from methods.registry import register
 from methods.task import Batch
@@ -17,7 +18,7 @@ def blend(batch: Batch, weights: list[float], rng: torch.Generator) -> Batch:
     """
     images, targets = batch.images * weights[0], batch.targets * weights[0]
     for weight in weights[1:]:
-        partner = torch.randperm(len(images), generator=rng)
+        (partner,) = send(images.device, torch.randperm(len(images), generator=rng))
         images = images.add(batch.images[partner], alpha=weight)
         targets = targets.add(batch.targets[partner], alpha=weight)
     return Batch(images, targets)

@@ -5,6 +5,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from datasets.batches import send
 from methods.base import Method
 from methods.registry import register
 
@@ -35,6 +36,7 @@ class RandomErasing(Method):
         noise = torch.rand(count, height, width, channels, generator=rng).permute(0, 3, 1, 2)
         rows, columns = _within(top, h, height), _within(left, w, width)
         hole = (rows[:, :, None] & columns[:, None, :] & erased[:, None, None])[:, None]
+        hole, noise = send(images.device, hole, noise)
         return torch.where(hole, noise, images)
 
     def _sizes(self, count: int, height: int, width: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -18,16 +18,18 @@ from benchmark.training import loop
 from benchmark.training.loop import Hooks, Trainable, train
 from datasets.base import Images
 from datasets.batches import send, to_unit
+from hydrabench.augmenter import class_of, fit
 from methods import history
 from methods.base import Method
 from methods.compose import Composition
 from methods.mixing import layers
-from methods.registry import registry
+from methods.registry import parse_method, registry
 from methods.scattering import transform
 from results.records import Record, read_record
 
 PLAIN = [name for name, cls in registry.entries().items() if cls().available or cls.by_files]
 COMPOSED = [f"{name}+autoaugment" for name in PLAIN if not registry.get(name).automatic and name != "baseline"]
+AUGMENTERS = ["mixup", "mixupn", "cutout", "random-erasing", "autoaugment", "gridmix(p_gen=1)", "nmix(p_gen=1)"]
 STOPS = 2  # of each training, after a step each
 TEST_IMAGES = 50
 
@@ -131,6 +133,23 @@ def test_a_run_stopped_twice_has_the_bits_of_the_cpu_and_no_step_asks_more(
     name = text.partition("+")[0]
     if registry.get(name).__module__.startswith("methods."):  # an installed one's is not ours to limit
         trainer.require(WHAT_IS_TRAINED_FIRST.get(name, {}) | ({"Training": RUNS[text]} if text in RUNS else {}))
+
+
+@pytest.mark.parametrize("text", AUGMENTERS)
+def test_an_augmenter_gives_images_where_it_is_given_them(text, device):
+    images = torch.randint(256, (20, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    labels = torch.arange(20) % 2
+    found = []
+    for where in (torch.device("cpu"), device):
+        if "mix(" in text:
+            augmenter = fit(text, images, labels, device=where, progress=False)
+        else:
+            augmenter = class_of(parse_method(text))(num_classes=2)
+        changed, targets = augmenter(images.to(where), labels.to(where))
+        assert (changed.device, targets.device) == (where, where)
+        found.append((changed.cpu(), targets.cpu()))
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+    assert not torch.equal(found[0][0], images)
 
 
 def test_every_row_is_of_a_registered_method():
