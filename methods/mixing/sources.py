@@ -47,8 +47,8 @@ class SourceBatches:
 
     def __init__(self, recipe: "GeneratorRecipe", task: Task):
         self.recipe, self.rule, self.task = recipe, recipe.mask, task
-        self._seen = resize(task.images.cpu(), recipe.size)
-        self.images = self._seen.to(task.device)
+        self._resized = resize(task.images.cpu(), recipe.size)
+        self.images = self._resized.to(task.device)
         self._labels, self._by_class = task.labels.cpu(), task.by_class
         self._repeats = recipe.repeats(task.samples_per_class)
         self._streams = {name: task.stream(f"generator {name}") for name in _STREAMS}
@@ -86,7 +86,7 @@ class SourceBatches:
         if how.timing == "boxes":
             assert self.task.regions is not None
             return nearest(self.task.regions, self.recipe.size), None
-        maps = how.precompute(self.task.images if how.native else self._seen, self.task.stream("segmentation noise"))
+        maps = how.precompute(self.task.images if how.native else self._resized, self.task.stream("segmentation noise"))
         return nearest(maps, self.recipe.size), None
 
     def _begin(self) -> Callable[[], Sources]:
@@ -95,7 +95,7 @@ class SourceBatches:
         crops = Crops.draw(picked.numel(), self.recipe.size, self.recipe.size // 8, self._streams["views"])
         at = picked.flatten()
         maps = None if self._maps is None else crops.of(self._maps[at]).unflatten(0, picked.shape)
-        views = None if self._segmenter is None else crops.of(self._seen[at]).unflatten(0, picked.shape)
+        views = None if self._segmenter is None else crops.of(self._resized[at]).unflatten(0, picked.shape)
         segmentations = begin_segmentations(self.rule, views, maps, self._segmenter)
         seed = int(torch.randint(2**62, (), generator=self._streams["masks"]))
         return lambda: self._finish(picked, crops, segmentations(), torch.Generator().manual_seed(seed))

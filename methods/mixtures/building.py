@@ -1,7 +1,7 @@
 """The building of a mixed set (FIDELITY section 12), which can stop and go on."""
 
 import warnings
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -34,33 +34,23 @@ class MixedSet(NamedTuple):
 class Search:
     """A batch whose masks are being sought.
 
-    updates: so far; sources: B×K; targets: class weights B×C; logits: B×K×w×w; all on the device, as is `tried`, the
-    positions of the samples that are not done. On the CPU labels: B, -1 until a sample is done; losses: of done ones
-    divergence, indecision and updates, B×3.
+    On the device, sources: B×K; targets: class weights B×C; logits: B×K×w×w; tried: the positions of the samples that
+    are not done. On the CPU, updates: so far; labels: B, -1 until a sample is done; losses: of done ones divergence,
+    indecision and updates, B×3.
     """
 
     updates: int
     sources: Tensor
     targets: Tensor
     logits: Tensor
+    tried: Tensor
     labels: Tensor
     losses: Tensor
-    tried: Tensor = field(init=False)
 
     def on(self, device: torch.device) -> "Search":
-        """This search, which is all on the CPU, where it is worked on."""
-        sources, targets, logits, tried = send(device, self.sources, self.targets, self.logits, self.open)
-        search = Search(self.updates, sources, targets, logits, self.labels, self.losses)
-        search.tried = tried
-        return search
-
-    @property
-    def open(self) -> Tensor:
-        """Positions of the samples that are not done, on the CPU."""
-        return (self.labels < 0).nonzero().flatten()
-
-    def state(self) -> dict[str, object]:
-        return {part.name: getattr(self, part.name) for part in fields(self) if part.init}
+        """This search, all of which is on the CPU, where it is worked on."""
+        sources, targets, logits, tried = send(device, self.sources, self.targets, self.logits, self.tried)
+        return replace(self, sources=sources, targets=targets, logits=logits, tried=tried)
 
 
 class MixedSetBuilding:
@@ -93,7 +83,7 @@ class MixedSetBuilding:
         return {
             "step": self.step,
             "batches": self.batches,
-            "search": None if self.search is None else self.search.state(),
+            "search": None if self.search is None else dict(vars(self.search)),
             "kept": self.tensors(),
             "stream": self._stream.get_state(),
             "history": self.history.state(),
@@ -129,8 +119,8 @@ class MixedSetBuilding:
             weights = np.random.default_rng(seed).dirichlet([self.recipe.alpha] * sources.shape[1], count)
             targets.scatter_add_(1, self.classes[sources], torch.from_numpy(weights).float())
         logits = torch.zeros(count, sources.shape[1], cells, cells)
-        search = Search(0, sources, targets, logits, torch.full((count,), -1), torch.zeros(count, 3))
-        return search.on(self.task.device)
+        labels, losses = torch.full((count,), -1), torch.zeros(count, 3)
+        return Search(0, sources, targets, logits, torch.arange(count), labels, losses).on(self.task.device)
 
     def _mix(self, sources: Tensor, masks: Tensor) -> Tensor:
         return blend(self.images[sources], masks).contiguous(memory_format=torch.channels_last)
@@ -147,6 +137,8 @@ class MixedSetBuilding:
         left = self._note(search, done, scores.argmax(1), apart, undecided)
         if len(left) <= self.recipe.tolerance * len(search.labels) or search.updates == self.recipe.max_updates:
             return True
+        # none is done at the first look, before which all of the search was sent
+        left = send(tried.device, left)[0] if search.updates else torch.arange(len(left), device=tried.device)
         losses = apart + self.recipe.sparsity * undecided
         (gradients,) = torch.autograd.grad(losses[left].sum(), logits)
         moved = descend(logits.detach()[left], gradients[left], losses.detach()[left], self.recipe.sigma)
@@ -156,15 +148,14 @@ class MixedSetBuilding:
         return False
 
     def _note(self, search: Search, done: Tensor, labels: Tensor, *losses: Tensor) -> Tensor:
-        """Notes which of the tried samples are done; returns which are left, on the device, waited for once."""
+        """Notes which of the tried samples are done, for which it waits once; returns the places of those left."""
         told = torch.stack([done.float(), labels.float(), *(loss.detach() for loss in losses)]).cpu()
-        is_done, tried = told[0] > 0, search.open
-        search.labels[tried[is_done]] = told[1, is_done].long()
-        updates = torch.full((1, int(is_done.sum())), float(search.updates))
-        search.losses[tried[is_done]] = torch.cat([told[2:, is_done], updates]).T
-        if not is_done.any():
-            return torch.arange(len(is_done), device=self.task.device)
-        return send(self.task.device, (~is_done).nonzero().flatten())[0]
+        is_done = told[0] > 0
+        places = (search.labels < 0).nonzero().flatten()[is_done]
+        search.labels[places] = told[1, is_done].long()
+        updates = torch.full((1, len(places)), float(search.updates))
+        search.losses[places] = torch.cat([told[2:, is_done], updates]).T
+        return (~is_done).nonzero().flatten()
 
     def _keep(self, search: Search) -> None:
         """Adds the samples that are done, as many as are still wanted."""

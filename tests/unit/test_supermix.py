@@ -146,11 +146,11 @@ def test_a_batch_s_masks_move_as_the_slow_ones_until_they_are_done():
     for _ in range(3):
         work.advance()
         search = work.search
-        for sample in search.open.tolist():
+        for sample in search.tried.tolist():
             target = search.targets[sample].double().numpy()
             logits[sample] = slow_step(logits[sample], images[search.sources[sample]], target, pull)
         np.testing.assert_allclose(search.logits, logits, rtol=2e-3, atol=2e-3)
-    assert search.updates == 3 and 0 < len(search.open) < 8
+    assert search.updates == 3 and 0 < len(search.tried) < 8
 
 
 def test_the_terms_of_the_loss_are_those_of_fidelity():

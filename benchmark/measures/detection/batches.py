@@ -65,8 +65,11 @@ class BoxBatches:
         flips = torch.rand(count, generator=self.streams.views) < 0.5
         side = self._side()
         if self.composer and float(torch.rand((), generator=self.streams.mixing)) < self.composer.method.p_gen:
-            return BoxBatch(*self._compose(self.composer, images, flips), side)
-        return BoxBatch(*self._plain(images, flips), side)
+            shown, found = self._compose(self.composer, images, flips)
+        else:
+            shown, found = self._plain(images, flips)
+        targets = [as_tensors(*each) for each in zip(found, images, strict=True)]
+        return BoxBatch(*_sent(self.subset.device, shown, targets), side)
 
     def state(self) -> dict[str, object]:
         return {"streams": self.streams.state(), "order": self._order.clone()}
@@ -79,17 +82,18 @@ class BoxBatches:
         smallest = round(self.protocol.smallest_scale * self.protocol.short_side)
         return int(torch.randint(smallest, self.protocol.short_side + 1, (), generator=self.streams.views))
 
-    def _plain(self, images: list[BoxedImage], flips: Tensor) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    def _plain(self, images: list[BoxedImage], flips: Tensor) -> tuple[list[Tensor], list[Targets]]:
+        """The images themselves and their boxes, on the CPU."""
         shown, targets = [], []
         for image, flip in zip(images, flips.tolist(), strict=True):
             pixels = self.subset.dataset.read("train", image)
-            shown.append(unit_image(pixels[:, ::-1] if flip else pixels, self.subset.device))
-            targets.append(as_tensors(_targets(image, flip), image.width, image.height, self.subset.device))
+            shown.append(unit_image(pixels[:, ::-1] if flip else pixels))
+            targets.append(_targets(image, flip))
         return shown, targets
 
     def _compose(
         self, composer: Composer, images: list[BoxedImage], flips: Tensor
-    ) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    ) -> tuple[list[Tensor], list[Targets]]:
         """Compositions on the batch's images, with boxes of images of the whole subset, in the batch's sizes."""
         rng, size = self.streams.mixing, self.subset.dataset.image_size
         partners = draw_partners(composer.sources - 1, len(images), len(self.subset.images), rng)
@@ -100,10 +104,9 @@ class BoxBatches:
         shown, targets = [], []
         for number, image in enumerate(images):
             own = [_targets(row[number], flip) for row, flip in zip(sources, turns[:, number].tolist(), strict=True)]
-            found = composed_targets(own, composed.masks[number], size)
             square = composed.images[number][None].clamp(-1, 1).add(1).div(2)
             shown.append(functional.interpolate(square, (image.height, image.width), mode="bilinear")[0])
-            targets.append(as_tensors(found, image.width, image.height, self.subset.device))
+            targets.append(composed_targets(own, composed.masks[number], size))
         return shown, targets
 
     def _views(self, sources: list[list[BoxedImage]], turns: Tensor) -> Views:
@@ -119,10 +122,18 @@ class BoxBatches:
         return Views(normalise(to_unit(pixels)).unflatten(0, shape), maps.unflatten(0, shape))
 
 
-def unit_image(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """An image uint8 H×W×3 as a detector takes it: 3×H×W in [0, 1] on a device."""
-    (there,) = send(device, torch.from_numpy(pixels.copy())[None])
-    return to_unit(there)[0]
+def _sent(
+    device: torch.device, images: list[Tensor], targets: list[tuple[Tensor, Tensor]]
+) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    """Images, and their boxes and labels by name, on a device, in one copy."""
+    sent = list(send(device, *images, *(part for pair in targets for part in pair)))
+    shown, parts = sent[: len(images)], sent[len(images) :]
+    return shown, [{"boxes": boxes, "labels": labels} for boxes, labels in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def unit_image(pixels: np.ndarray) -> Tensor:
+    """An image uint8 H×W×3 as a detector takes it: 3×H×W in [0, 1]."""
+    return to_unit(torch.from_numpy(pixels.copy())[None])[0]
 
 
 def _targets(image: BoxedImage, flip: bool) -> Targets:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datasets.instances import BoxedImage
 from methods.mixing.masks import nearest
 
 _SEEN = 0.5  # the share of a box from which on it counts; ours, the paper says nothing
@@ -53,10 +54,7 @@ def _trim(corners: np.ndarray, own: np.ndarray) -> np.ndarray | None:
     return np.concatenate([np.maximum(corners[:2], first), np.minimum(corners[2:], last)])
 
 
-def as_tensors(targets: Targets, width: int, height: int, device: torch.device) -> dict[str, Tensor]:
-    """Targets as torchvision takes them: corners in pixels, labels from 1."""
-    corners = targets.corners * np.array([width, height] * 2, np.float32)
-    return {
-        "boxes": torch.from_numpy(corners.astype(np.float32)).to(device),
-        "labels": torch.from_numpy(targets.labels + 1).to(device),
-    }
+def as_tensors(targets: Targets, image: BoxedImage) -> tuple[Tensor, Tensor]:
+    """Boxes and labels of an image as torchvision takes them: corners in pixels, labels from 1."""
+    corners = targets.corners * np.array([image.width, image.height] * 2, np.float32)
+    return torch.from_numpy(corners.astype(np.float32)), torch.from_numpy(targets.labels + 1)

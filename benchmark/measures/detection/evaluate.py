@@ -6,6 +6,7 @@ import torch
 
 from benchmark.measures.detection.ap import Found, Precision, average_precision
 from benchmark.measures.detection.batches import unit_image
+from datasets.batches import send
 from datasets.boxes import BoxDataset, Split
 from datasets.instances import BoxedImage
 from methods.precision import autocast
@@ -23,7 +24,7 @@ def evaluate_detector(
     device = next(network.parameters()).device
     found = []
     for image in images:
-        pixels = unit_image(dataset.read(split, image), device)
+        (pixels,) = send(device, unit_image(dataset.read(split, image)))
         with autocast(precision, device):
             (output,) = network([pixels])
         boxes, labels, scores = (output[name].float().cpu().numpy() for name in ("boxes", "labels", "scores"))
