@@ -195,17 +195,13 @@ class Embedding(ClassSetMeasure):
         return _CLIP_FLOPS
 
 
-@register_kind
-class InceptionDistance(SetMeasure):
-    """FID and KID × 1000 of a set from training images, and of as many test images, which nothing can be expected to
-    be below (ChimeraMix, Figure 4). Both depend on the number of images, FID strongly.
+class WholeSetMeasure(SetMeasure):
+    """Of all classes at once, seen by Inception, beside real training images.
 
-    total: images of the set, equally many of each class. reference: training images that it is compared with; None for
+    total: images of the set, equally many of each class. reference: training images, one draw for all seeds; None for
     all that are there.
     """
 
-    kind: ClassVar[str] = "fid"
-    metrics: ClassVar[tuple[str, ...]] = ("fid", "kid", "fid_real", "kid_real")
     weights: ClassVar[str] = INCEPTION
 
     total: Annotated[int, Field(ge=2)]
@@ -213,12 +209,10 @@ class InceptionDistance(SetMeasure):
 
     @property
     def conditions(self) -> str:
-        return f"of {self.total:,} images against {f'{self.reference:,}' if self.reference else 'all'} training images"
+        return f"of {self.total:,} images beside {f'{self.reference:,}' if self.reference else 'all'} training images"
 
     def needs(self, dataset: Dataset, seed: int) -> tuple[Artifact, ...]:
-        """One reference for all seeds, and test images that the seed draws."""
-        reference = RealFeatures(dataset, "train", self.reference, self.precision)
-        return reference.of(seed=0), RealFeatures(dataset, "test", self.total, self.precision).of(seed)
+        return (RealFeatures(dataset, "train", self.reference, self.precision).of(seed=0),)
 
     def images(self, samples_per_class: int, num_classes: int) -> int:
         return self.total
@@ -229,6 +223,40 @@ class InceptionDistance(SetMeasure):
 
     def flops(self) -> float:
         return INCEPTION_FLOPS
+
+
+@register_kind
+class InceptionDistance(WholeSetMeasure):
+    """FID and KID × 1000 of a set from training images, and of as many test images, which nothing can be expected to
+    be below (ChimeraMix, Figure 4). Both depend on the number of images, FID strongly."""
+
+    kind: ClassVar[str] = "fid"
+    metrics: ClassVar[tuple[str, ...]] = ("fid", "kid", "fid_real", "kid_real")
+
+    @property
+    def conditions(self) -> str:
+        return super().conditions.replace("beside", "against")
+
+    def needs(self, dataset: Dataset, seed: int) -> tuple[Artifact, ...]:
+        """The reference, and test images that the seed draws."""
+        return *super().needs(dataset, seed), RealFeatures(dataset, "test", self.total, self.precision).of(seed)
+
+
+@register_kind
+class InceptionEmbedding(WholeSetMeasure):
+    """Inception's features of all classes in the plane, by PyMDE: training images, originals and the method's images
+    (ChimeraMix, Figure 5)."""
+
+    kind: ClassVar[str] = "mde"
+    metrics: ClassVar[tuple[str, ...]] = ("nearest",)
+    packages: ClassVar[tuple[str, ...]] = ("pymde",)
+
+    def images(self, samples_per_class: int, num_classes: int) -> int:
+        return samples_per_class * num_classes + self.total
+
+    def steps(self, samples_per_class: int, num_classes: int) -> int:
+        originals = -(-samples_per_class * num_classes // self.batch_size)
+        return originals + super().steps(samples_per_class, num_classes)
 
 
 @register_kind

@@ -4,7 +4,7 @@ it is used: a run's identity needs none of it."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,13 @@ from methods.flops import Work
 from methods.task import Task
 
 INCEPTION_FLOPS = 1.14e10  # of an image through Inception-v3 at 299 pixels
+
+
+class Seen(NamedTuple):
+    """Features of images, float32 N×D, and their labels, both on the CPU."""
+
+    features: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,8 @@ class RealFeatures(Recipe):
     def start(self, task: Task, made: tuple[object, ...]) -> Building:
         return import_module("benchmark.measures.real").start(self, task)
 
-    def load(self, tensors: Mapping[str, Tensor], device: torch.device) -> Tensor:
-        """float32 N×2048, on the CPU."""
-        return tensors["features"]
+    def load(self, tensors: Mapping[str, Tensor], device: torch.device) -> Seen:
+        return Seen(tensors["features"], tensors["labels"])
 
     def images(self, samples_per_class: int, num_classes: int) -> int:
         return self.count or len(self._present())

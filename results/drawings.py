@@ -18,11 +18,10 @@ from results.points import ORIGINAL, WHOLE, Points, read_points
 from results.synsets import ClassValues, read_values
 
 _BLUE, _RED, _GREEN, _PINK, _YELLOW = COLOURS[:5]
-_LOOKS = {
-    ORIGINAL: {"color": _GREEN, "marker": "x", "s": 70, "linewidths": 2.5, "zorder": 4},
-    WHOLE: {"edgecolors": "0.6", "facecolors": "none", "marker": "o", "s": 14, "linewidths": 0.5, "zorder": 1},
-}
-_GENERATED = ((_YELLOW, "^"), (_RED, "o"), (_BLUE, "s"), (_PINK, "D"))  # the paper's yellow triangles and red dots
+_CROSSES = {"color": _GREEN, "marker": "x", "s": 70, "linewidths": 2.5, "zorder": 4}
+_GENERATED = ((_YELLOW, "^"), (_RED, "o"), (_BLUE, "s"), (_PINK, "D"))  # HydraMix's yellow triangles and red dots
+_CIRCLES = {"cmap": "turbo", "marker": "o", "s": 9, "linewidths": 0, "alpha": 0.45, "zorder": 1}
+_AMONG_ALL = {"linewidths": 0.7, "s": 12, "zorder": 4}  # ChimeraMix's red crosses, and black dots over circles
 _GRID, _LEVELS = 80, (0.25, 0.5, 0.75, 1.0)  # of a density: places on a side, parts of its greatest value
 _SYNSETS, _LETTERS = 10, 80  # of a class, as in the paper; of a synset's text
 
@@ -40,16 +39,17 @@ def draw_beside(folder: Path, drawing: Drawing, title: str, caption: str) -> Fig
 
 
 def draw_points(points: Points, title: str, caption: str) -> Figure:
-    """A scatter figure: crosses for the originals, circles for the whole set, for each generated set its density too.
+    """A scatter figure as HydraMix's Figure 9: crosses for the originals, for each generated set its density too; with
+    the whole set, in a colour for each class, as ChimeraMix's Figure 5.
 
     The axes have no numbers: in an embedding distances and directions mean nothing by themselves.
     """
     figure = Figure(figsize=(6.4, 5.8), layout="constrained")
     axes = figure.subplots()
-    for name, look in _looks(points):
-        axes.scatter(*points[name].T, label=escape_mathematics(f"{name} ({len(points[name])})"), **look)
-        if name not in _LOOKS:
-            _draw_density(axes, points[name], look["color"])
+    for name, look in (_looks_among_all if WHOLE in points else _looks)(points):
+        axes.scatter(*points[name].xy.T, label=escape_mathematics(f"{name} ({len(points[name].xy)})"), **look)
+        if name != ORIGINAL and WHOLE not in points:
+            _draw_density(axes, points[name].xy, look["color"])
     axes.set(xticks=[], yticks=[])
     head(figure, title, caption)
     figure.legend(loc="outside lower center", ncols=4, fontsize=7, frameon=False)
@@ -57,13 +57,24 @@ def draw_points(points: Points, title: str, caption: str) -> Figure:
 
 
 def _looks(points: Points) -> Iterator[tuple[str, dict]]:
-    generated = [name for name in points if name not in _LOOKS]
+    generated = [name for name in points if name != ORIGINAL]
     for name in points:
-        if name in _LOOKS:
-            yield name, _LOOKS[name]
+        if name == ORIGINAL:
+            yield name, _CROSSES
         else:
             colour, marker = _GENERATED[generated.index(name) % len(_GENERATED)]
             yield name, {"color": colour, "marker": marker, "s": 9, "linewidths": 0, "alpha": 0.7, "zorder": 3}
+
+
+def _looks_among_all(points: Points) -> Iterator[tuple[str, dict]]:
+    """A colour for each class, which are too many for a legend."""
+    for name, cloud in points.items():
+        if name == WHOLE:
+            yield name, {"c": cloud.labels, **_CIRCLES}
+        elif name == ORIGINAL:
+            yield name, {"color": _RED, "marker": "x", **_AMONG_ALL}
+        else:
+            yield name, {"color": "black", "marker": ".", **_AMONG_ALL, "s": 4, "zorder": 3}
 
 
 def _draw_density(axes: Axes, xy: np.ndarray, colour: str) -> None:

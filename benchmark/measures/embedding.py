@@ -1,6 +1,9 @@
 """The kind `embedding`: CLIP's features of one class's images in the plane, and how far they are from the originals
 (HydraMix, Figure 9)."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,22 +15,32 @@ from benchmark.measures.extraction import Extraction, Source
 from benchmark.measures.plane import embed, require_enough
 from benchmark.measures.sets import ImageSet, RealImages, set_of
 from benchmark.protocol import resolve_budgets
+from benchmark.reference import Seen
 from benchmark.run import Run
 from datasets.registry import BadInput, unknown
 from datasets.subset import find_subset
 from methods.registry import label_method, parse_method
 from methods.task import Task
 from results.files import POINTS
-from results.points import ORIGINAL, points_csv
+from results.points import ORIGINAL, Cloud, points_csv
 
 
 class Embedded(Measuring):
-    """Encodes sets one after the other: the originals, those beside, at last the method's own; then PaCMAP of all."""
+    """Encodes sets one after the other, the originals among them and at last the method's own; then the plane of all.
 
-    def __init__(self, weights_sha256: str, sets: dict[str, Extraction], seed: int):
+    place: features N×D to coordinates N×2. seen: sets that are encoded already.
+    """
+
+    def __init__(
+        self,
+        weights_sha256: str,
+        sets: dict[str, Extraction],
+        place: Callable[[Tensor], Tensor],
+        seen: dict[str, Seen] | None = None,
+    ):
         super().__init__(sum(one.steps for one in sets.values()), sum(one.images_seen for one in sets.values()))
         self.weights_sha256 = weights_sha256
-        self._sets, self._seed = sets, seed
+        self._sets, self._place, self._seen = sets, place, seen or {}
 
     def advance(self) -> None:
         next(one for one in self._sets.values() if one.step < one.steps).advance()
@@ -46,9 +59,11 @@ class Embedded(Measuring):
         return {"nearest": nearest_distance(own.features, self._sets[ORIGINAL].features)}
 
     def files(self) -> dict[str, bytes]:
-        features = [one.features for one in self._sets.values()]
-        points = torch.from_numpy(embed(torch.cat(features).numpy(), self._seed)).split([len(one) for one in features])
-        return {POINTS: points_csv({name: xy.numpy() for name, xy in zip(self._sets, points, strict=True)})}
+        sets = self._seen | {name: Seen(one.features, one.labels) for name, one in self._sets.items()}
+        points = self._place(torch.cat([one.features for one in sets.values()]))
+        parts = points.split([len(one.labels) for one in sets.values()])
+        clouds = [Cloud(xy.numpy(), one.labels.numpy()) for xy, one in zip(parts, sets.values(), strict=True)]
+        return {POINTS: points_csv(dict(zip(sets, clouds, strict=True)))}
 
 
 def nearest_distance(features: Tensor, originals: Tensor) -> float:
@@ -74,7 +89,7 @@ def start(run: Run, task: Task, made: tuple[object, ...]) -> Embedded:
     require_enough(sum(len(source.labels) for source in sources.values()))
     clip = load_clip(task.device, task.precision)
     sets = {name: Extraction(source, clip.encode_images) for name, source in sources.items()}
-    return Embedded(clip.weights_sha256, sets, run.seed)
+    return Embedded(clip.weights_sha256, sets, partial(embed, seed=run.seed))
 
 
 def _beside(run: Run, task: Task, label: int) -> dict[str, ImageSet]:

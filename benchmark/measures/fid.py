@@ -1,6 +1,8 @@
 """The kind `fid`: how far a method's images are from real ones, by FID and KID (ChimeraMix, Figure 4), and how far as
 many real ones are that no method has seen."""
 
+from typing import Any
+
 from torch import Tensor
 
 from benchmark.kinds import InceptionDistance
@@ -36,10 +38,10 @@ class Distances(OfOneSet):
         return frechet_distance(moments(features), around), _KID_UNIT * kernel
 
 
-def start(run: Run, task: Task, made: tuple[Tensor, ...]) -> Distances:
-    """made: what the method needs, then the features of the reference and of real images."""
+def start(run: Run, task: Task, made: tuple[Any, ...]) -> Distances:
+    """made: what the method needs, then the reference and real images as `Seen`."""
     assert isinstance(run.protocol, InceptionDistance)
     *own, reference, real = made
     extract = inception.Inception(task.device, task.precision)
     extraction = Extraction(set_of(run, task, tuple(own), run.protocol.total), extract)
-    return Distances(extraction, get_weights(INCEPTION).checksum(), reference, real)
+    return Distances(extraction, get_weights(INCEPTION).checksum(), reference.features, real.features)

@@ -1,42 +1,34 @@
-"""Features in two dimensions, for a look at them: PyMDE (ChimeraMix Figure 5; FIDELITY section 15)."""
+"""The kind `mde`: Inception's features of all classes in the plane, by PyMDE (ChimeraMix, Figure 5)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from functools import partial
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from datasets.registry import BadInput
-
-
-def preserve_neighbours(features: Tensor, seed: int) -> Tensor:
-    """N×D -> N×2 that keeps each image's nearest neighbours near, by PyMDE with its defaults (Agrawal et al., 2021).
-
-    The seed does not repeat the coordinates to the bit: the start comes from a solver with random numbers of its own.
-    Whoever needs them again keeps them. Raises BadInput where PyMDE is not installed.
-    """
-    pymde = _pymde()
-    with _own_streams(pymde, seed):
-        return pymde.preserve_neighbors(features).embed()
-
-
-def _pymde() -> ModuleType:
-    try:
-        import pymde
-    except ImportError as error:
-        raise BadInput("an embedding by PyMDE needs the package pymde: pip install 'hydrabench[analyses]'") from error
-    return pymde
+from benchmark.kinds import InceptionEmbedding
+from benchmark.measures import inception
+from benchmark.measures.embedding import Embedded
+from benchmark.measures.extraction import Extraction, Source
+from benchmark.measures.plane import preserve_neighbours
+from benchmark.measures.sets import RealImages, set_of
+from benchmark.run import Run
+from benchmark.weights import INCEPTION, get_weights
+from datasets.subset import find_subset
+from methods.registry import label_method, parse_method
+from methods.task import Task
+from results.points import ORIGINAL, WHOLE
 
 
-@contextmanager
-def _own_streams(pymde: ModuleType, seed: int) -> Iterator[None]:
-    """PyMDE draws from the global streams of torch and numpy: seeded within, and as before afterwards."""
-    before = np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        pymde.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(before)
+def start(run: Run, task: Task, made: tuple[Any, ...]) -> Embedded:
+    """made: what the method needs, then the training images as `Seen`."""
+    assert isinstance(run.protocol, InceptionEmbedding)
+    *own, whole = made
+    positions = torch.from_numpy(find_subset(run.dataset, run.samples_per_class, run.seed))
+    sources: dict[str, Source] = {
+        ORIGINAL: RealImages(run.dataset, "train", positions, run.protocol.batch_size),
+        label_method(parse_method(run.row)): set_of(run, task, tuple(own), run.protocol.total),
+    }
+    extract = inception.Inception(task.device, task.precision)
+    sets = {name: Extraction(source, extract) for name, source in sources.items()}
+    place = partial(preserve_neighbours, seed=run.seed)
+    return Embedded(get_weights(INCEPTION).checksum(), sets, place, {WHOLE: whole})

@@ -179,7 +179,7 @@ def test_an_embedding_has_every_set_s_points_and_the_distance_to_the_originals(s
     kept = [(at / run.path / POINTS).read_bytes() for at in (tmp_path / "stopped", store)]
     assert kept[0] == kept[1]
     points = read_points(store / run.path / POINTS)
-    assert {name: len(xy) for name, xy in points.items()} == {ORIGINAL: 3, "MixUp": 18, "Baseline": 18}
+    assert {name: len(cloud.xy) for name, cloud in points.items()} == {ORIGINAL: 3, "MixUp": 18, "Baseline": 18}
     outline = load_outline("figure9", selection("baseline", settings=settings))
     assert all(path.exists() for path in write_figure(outline, Stores(store, True).records(), tmp_path))
 

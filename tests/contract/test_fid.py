@@ -1,4 +1,4 @@
-"""The kind `fid` from study to table: with a stand-in for Inception, and with itself where it is installed."""
+"""The kinds `fid` and `mde` from study to table: with a stand-in for Inception, and itself where it is installed."""
 
 import hashlib
 
@@ -29,7 +29,8 @@ from datasets.subset import find_subset
 from noise import draw_noise
 from results.artifacts import ARTIFACT, read_artifact
 from results.figures import write_figure
-from results.files import HISTORY
+from results.files import HISTORY, POINTS
+from results.points import ORIGINAL, WHOLE, read_points
 from results.records import read_record
 from results.stores import Stores
 from results.tables import fill_table
@@ -166,6 +167,25 @@ def test_inception_itself_on_a_few_images(select, store):
     record = measured(run, store)
     assert record.metrics["fid"] > 0 and record.metrics["fid_real"] > 0
     assert record.weights_sha256 == real_weights.files[0].sha256
+
+
+@pytest.mark.usefixtures("colours")
+def test_an_embedding_has_the_whole_set_the_originals_and_the_method_s_images(select, store, tmp_path):
+    pytest.importorskip("pymde")
+    settings = ("protocol.total=12", "protocol.reference=15", "protocol.batch_size=4")
+    selection = select("mixup", settings=settings)
+    (run,) = load_grid("chimeramix-figure5", selection).runs()
+    assert run.steps == 3 + 3 and len(run.artifacts) == 1
+    assert build(run.artifacts[0], tmp_path / "stopped").state == "done"
+    assert execute(run, tmp_path / "stopped", Options(), StopRequest(deadline=0)).state == "unfinished"
+    again, undisturbed = (measured(run, at) for at in (tmp_path / "stopped", store))
+    assert again.metrics == undisturbed.metrics and again.resumed == 1 and 0 < again.metrics["nearest"] < 1
+    points = read_points(store / run.path / POINTS)
+    assert {name: len(cloud.xy) for name, cloud in points.items()} == {WHOLE: 15, ORIGINAL: 9, "MixUp": 12}
+    assert points[WHOLE].labels.tolist() == [label for label in range(3) for _ in range(5)]
+    assert np.bincount(points["MixUp"].labels).tolist() == [4, 4, 4]
+    outline = load_outline("chimeramix-figure5", selection)
+    assert all(path.exists() for path in write_figure(outline, Stores(store, True).records(), tmp_path))
 
 
 @pytest.mark.usefixtures("colours")

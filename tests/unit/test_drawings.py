@@ -6,23 +6,22 @@ import torch
 
 from benchmark.measures.clip import Clip
 from benchmark.measures.cse import class_entropy
-from benchmark.measures.plane import embed
 from benchmark.wordnet import SYNSETS, Synset
-from datasets.registry import BadInput
 from results.canvas import save
 from results.drawings import draw_points, draw_synsets
-from results.points import ORIGINAL, WHOLE, points_csv, read_points
+from results.points import ORIGINAL, WHOLE, Cloud, points_csv, read_points
 from results.reader import RecordError
 from results.synsets import SHOWN, ClassValues, read_values, values_csv
 
 
-def cloud(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((count, 2)).astype(np.float32)
+def cloud(count: int, seed: int = 0) -> Cloud:
+    xy = np.random.default_rng(seed).standard_normal((count, 2)).astype(np.float32)
+    return Cloud(xy, np.arange(count) // 4)
 
 
 @pytest.fixture
 def points():
-    return {ORIGINAL: cloud(5), "MixUp, $5$ per class": cloud(40, 1), "HydraMix": cloud(40, 2), WHOLE: cloud(100, 3)}
+    return {ORIGINAL: cloud(5), "MixUp, $5$ per class": cloud(40, 1), "HydraMix": cloud(40, 2)}
 
 
 @pytest.fixture
@@ -42,7 +41,8 @@ def test_points_come_back_with_their_bits_and_in_their_order(points, tmp_path):
     (tmp_path / "points.csv").write_bytes(points_csv(points))
     back = read_points(tmp_path / "points.csv")
     assert list(back) == list(points)
-    assert all(back[name].tobytes() == points[name].tobytes() for name in points)
+    for name, cloud in points.items():
+        assert back[name].xy.tobytes() == cloud.xy.tobytes() and back[name].labels.tolist() == cloud.labels.tolist()
 
 
 def test_values_come_back(classes, tmp_path):
@@ -54,7 +54,7 @@ def test_values_come_back(classes, tmp_path):
 
 @pytest.mark.parametrize("read", [read_points, read_values])
 @pytest.mark.parametrize(
-    "content", ["", "a,b\n1,2\n", "set,x,y\na,b,c\n", "set,x,y\na\n", "class,synset,text,mean\na,b\n"]
+    "content", ["", "a,b\n1,2\n", "set,label,x,y\na,0,b,c\n", "set,label,x,y\na\n", "class,synset,text,mean\na,b\n"]
 )
 def test_other_files_are_named(read, content, tmp_path):
     path = tmp_path / "other.csv"
@@ -66,18 +66,28 @@ def test_other_files_are_named(read, content, tmp_path):
 def test_a_scatter_figure_has_every_set_with_its_number_of_images(points, tmp_path):
     figure = draw_points(points, "title", "caption")
     (legend,) = figure.legends
-    expected = ["original (5)", r"MixUp, \$5\$ per class (40)", "HydraMix (40)", "whole set (100)"]
+    expected = ["original (5)", r"MixUp, \$5\$ per class (40)", "HydraMix (40)"]
     assert [text.get_text() for text in legend.get_texts()] == expected
     (axes,) = figure.axes
-    drawn = [len(one.get_offsets()) for one in axes.collections if len(one.get_offsets()) in (5, 40, 100)]
-    assert drawn == [5, 40, 40, 100]
+    drawn = [len(one.get_offsets()) for one in axes.collections if len(one.get_offsets()) in (5, 40)]
+    assert drawn == [5, 40, 40]
     for suffix in ("png", "pdf"):
         save(figure, tmp_path / f"points.{suffix}")
         assert (tmp_path / f"points.{suffix}").stat().st_size > 1000
 
 
+def test_the_whole_set_has_a_colour_for_each_class_and_nobody_a_density(points, tmp_path):
+    figure = draw_points({WHOLE: cloud(100, 3), **points}, "title", "caption")
+    (axes,) = figure.axes
+    assert [len(one.get_offsets()) for one in axes.collections] == [100, 5, 40, 40]
+    figure.draw_without_rendering()  # which maps labels to colours
+    whole, originals, *_ = (one.get_edgecolor() for one in axes.collections)
+    assert len(np.unique(whole, axis=0)) == 25 and len(originals) == 1
+    save(figure, tmp_path / "points.png")
+
+
 def test_points_in_a_line_have_no_density_and_are_drawn(tmp_path):
-    line = np.repeat(np.arange(20, dtype=np.float32)[:, None], 2, axis=1)
+    line = Cloud(np.repeat(np.arange(20, dtype=np.float32)[:, None], 2, axis=1), np.zeros(20, int))
     save(draw_points({"MixUp": line, "one": cloud(1)}, "title", ""), tmp_path / "points.png")
 
 
@@ -109,16 +119,3 @@ def test_the_entropy_of_a_class_keeps_what_it_is_made_of():
     assert found.values.texts == ["kind a : a kind", "kind b : a kind", "kind c : a kind"]
     assert found.values.synsets == ["a", "b", "c"] and found.values.mean == pytest.approx([0.5, 0, 0.5])
     assert found.values.images.shape == (3, SHOWN) and found.values.images[0] == pytest.approx([1, 1, 0, 0, 1])
-
-
-def test_an_embedding_repeats_its_bits_and_keeps_clusters_apart():
-    pytest.importorskip("pacmap")
-    rng = np.random.default_rng(0)
-    features = (rng.standard_normal((40, 32)) + 8 * np.eye(32)[[0, 1]].repeat(20, axis=0)).astype(np.float32)
-    first, again, other = (embed(features, seed) for seed in (3, 3, 4))
-    assert first.tobytes() == again.tobytes() != other.tobytes()
-    assert embed(8 * features, 3).tobytes() == first.tobytes() and first.shape == (40, 2)
-    gap = np.linalg.norm(first[:20].mean(axis=0) - first[20:].mean(axis=0))
-    assert gap > 2 * first[:20].std(axis=0).max()
-    with pytest.raises(BadInput, match="at least 36 images, not 35"):
-        embed(features[:35], 0)

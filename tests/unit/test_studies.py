@@ -34,6 +34,7 @@ CELLS = {
     "chimeramix-table2": 48,
     "chimeramix-table3": 72,
     "chimeramix-table4": 80,
+    "chimeramix-figure5": 1,
     "chimeramix-figure6": 40,
     "chimeramix-figure7": 5,
 }
@@ -78,7 +79,7 @@ def test_number_of_cells(name):
     cells = cells_of(name)
     assert len(cells) == len(set(cells)) == CELLS[name]
     seeds = {"table8": [0, 1, 2]}.get(name, [0, 1, 2, 3, 4])
-    assert load_study(name).seeds == ([0] if load_study(name).samples else seeds)
+    assert load_study(name).seeds == ([0] if load_study(name).samples or load_study(name).drawing else seeds)
     assert load_study(name).preset == "paper"
 
 

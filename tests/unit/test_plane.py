@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.measures.mde import preserve_neighbours
+from benchmark.measures.plane import embed, preserve_neighbours
 from datasets.registry import BadInput
 
 
@@ -29,3 +29,16 @@ def test_without_pymde_a_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pymde", None)
     with pytest.raises(BadInput, match="analyses"):
         preserve_neighbours(torch.zeros(3, 2), seed=0)
+
+
+def test_an_embedding_repeats_its_bits_and_keeps_clusters_apart():
+    pytest.importorskip("pacmap")
+    rng = np.random.default_rng(0)
+    features = torch.from_numpy(rng.standard_normal((40, 32)) + 8 * np.eye(32)[[0, 1]].repeat(20, axis=0)).float()
+    first, again, other = (embed(features, seed) for seed in (3, 3, 4))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(embed(8 * features, 3), first) and first.shape == (40, 2)
+    gap = (first[:20].mean(dim=0) - first[20:].mean(dim=0)).norm()
+    assert gap > 2 * first[:20].std(dim=0).max()
+    with pytest.raises(BadInput, match="at least 36 images, not 35"):
+        embed(features[:35], 0)
