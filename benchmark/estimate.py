@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.kinds import Measure
+from benchmark.kinds.base import Measure
 from benchmark.protocol import load_preset
 from benchmark.run import Build, Run
 from datasets.base import registry
@@ -120,7 +120,7 @@ def _work(job: Run | Build) -> Work:
     if isinstance(job, Build):
         return job.artifact.recipe.work(n, classes)
     if isinstance(job.protocol, Measure):
-        return Work(flops=job.protocol.flops() * _images(job))
+        return job.protocol.work(n, classes)
     from benchmark.training.nets import step_work
 
     channels, size = job.method.classifier_input(job.dataset.image_size)

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark.attempt import Attempt, attempt
 from benchmark.build import obtain
 from benchmark.job import Options, Outcome, now
-from benchmark.kinds import Measure
+from benchmark.kinds.base import Measure
 from benchmark.measures import Measuring, start_measuring
 from benchmark.protocol import load_preset
 from benchmark.provenance import environment, forget_peak_memory

@@ -48,7 +48,7 @@ class Protocol(Config, Epochs):
     nesterov: Annotated[bool, AsBefore(True)] = True
     schedule: Annotated[Literal["cosine", "onecycle"], AsBefore("cosine")] = "cosine"
 
-    kind: ClassVar[str] = "classify"  # benchmark/kinds.py has the others
+    kind: ClassVar[str] = "classify"  # benchmark/kinds/ has the others
     missing: ClassVar[str] = ""  # what keeps it from running here: nothing
     conditions: ClassVar[str] = "after the last epoch"
 
@@ -95,7 +95,7 @@ class Preset(Config):
     """How much is spent: protocols for small (up to 64 pixels) and large images, then changes by dataset.
 
     budgets: by kind of artifact, values for the method parameters that are None, in the same layers; `scattering`
-    is what that method's own protocol becomes. measures: by kind of protocol (benchmark/kinds.py), its fields, in the
+    is what that method's own protocol becomes. measures: by kind of protocol (benchmark/kinds/), its fields, in the
     same layers.
     """
 

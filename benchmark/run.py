@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmark.kinds import Measure
+from benchmark.kinds.base import Measure
 from benchmark.places import artifact_folder, method_folder, run_folder
 from benchmark.protocol import Protocol
 from benchmark.teacher import artifacts_of
@@ -87,7 +87,7 @@ class Run(Planned):
 
     @property
     def kind(self) -> str:
-        """What it does with its subset (benchmark/kinds.py)."""
+        """What it does with its subset (benchmark/kinds/)."""
         return self.protocol.kind
 
     @property

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, ValidationInfo, field_validator
 
 from benchmark.config import Config, load_named
-from benchmark.kinds import Measure, measure_protocol, metrics_of, protocol_of
+from benchmark.kinds import measure_protocol, metrics_of, protocol_of
+from benchmark.kinds.base import Measure
 from benchmark.protocol import Protocol, load_preset, resolve_budgets, run_protocol
 from benchmark.run import Run
 from benchmark.selection import STUDIES, Selection

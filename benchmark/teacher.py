@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from benchmark.kinds import Measure
+from benchmark.kinds.base import Measure
 from benchmark.protocol import Protocol
 from datasets.base import Dataset
 from methods.artifacts import Artifact, Recipe

@@ -1,4 +1,4 @@
-"""What runs measure besides a classifier's accuracy: one module per kind of protocol (benchmark/kinds.py), of its name.
+"""What runs measure besides a classifier's accuracy: one module per kind of protocol (benchmark/kinds/), of its name.
 
 Such a module has `start(run, task, made)`, which gives a `Measuring`: a training's twin, whose steps can be stopped and
 taken up, and whose numbers are the run's.

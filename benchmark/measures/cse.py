@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from benchmark.kinds import SynsetEntropy
+from benchmark.kinds.sets import SynsetEntropy
 from benchmark.measures.clip import Clip, load_clip
 from benchmark.measures.entropy import TAU, synset_entropy, synset_probabilities
 from benchmark.measures.extraction import Extraction, OfOneSet

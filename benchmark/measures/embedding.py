@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.kinds import Embedding
+from benchmark.kinds.sets import Embedding
 from benchmark.measures import Measuring
 from benchmark.measures.clip import load_clip
 from benchmark.measures.extraction import Extraction, Source

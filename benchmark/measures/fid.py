@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from benchmark.kinds import InceptionDistance
+from benchmark.kinds.sets import InceptionDistance
 from benchmark.measures import inception
 from benchmark.measures.extraction import Extraction, OfOneSet
 from benchmark.measures.frechet import Moments, frechet_distance, kernel_distance, moments

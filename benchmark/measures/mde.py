@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from benchmark.kinds import InceptionEmbedding
+from benchmark.kinds.sets import InceptionEmbedding
 from benchmark.measures import inception
 from benchmark.measures.embedding import Embedded
 from benchmark.measures.extraction import Extraction, Source

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.kinds import SetMeasure
+from benchmark.kinds.sets import SetMeasure
 from benchmark.run import Run
 from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams

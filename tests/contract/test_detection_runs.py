@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.execute import execute
 from benchmark.job import Options
-from benchmark.kinds import Detection
+from benchmark.kinds.detection import Detection
 from benchmark.plan import make_plan
 from benchmark.selection import Selection
 from benchmark.stop import StopRequest

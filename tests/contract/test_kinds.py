@@ -9,11 +9,12 @@ from typing import ClassVar
 
 import pytest
 
-import benchmark.kinds
+import benchmark.kinds.base
 import benchmark.study
 from benchmark.execute import execute
 from benchmark.job import Options
-from benchmark.kinds import Measure, protocol_of
+from benchmark.kinds import protocol_of
+from benchmark.kinds.base import Measure
 from benchmark.measures import Measuring
 from benchmark.outlines import load_outline
 from benchmark.places import place_of_run
@@ -22,6 +23,7 @@ from benchmark.selection import Selection
 from benchmark.stop import StopRequest
 from benchmark.study import load_grid, load_study
 from datasets.registry import BadInput
+from methods.flops import Work
 from results.compare import comparison_text, require_accuracies
 from results.exchange import export
 from results.figures import write_figure
@@ -68,8 +70,8 @@ class Brightness(Measure):
     def steps(self, samples_per_class, num_classes):
         return self.count
 
-    def flops(self):
-        return 1e6
+    def work(self, samples_per_class, num_classes):
+        return Work(flops=1e6)
 
 
 class Looking(Measuring):
@@ -102,7 +104,7 @@ def study(tmp_path, monkeypatch):
     """The study `brightness`, its kind and its metrics."""
     (tmp_path / "brightness.yaml").write_text(STUDY)
     monkeypatch.setattr(benchmark.study, "STUDIES", tmp_path)
-    monkeypatch.setitem(benchmark.kinds._KINDS, "brightness", Brightness)
+    monkeypatch.setitem(benchmark.kinds.base.KINDS, "brightness", Brightness)
     monkeypatch.setitem(METRICS, "darkness", Metric("darkness", "darkness", "darkness", "darkness ↓", "bytes", "lower"))
     monkeypatch.setitem(METRICS, "light", Metric("light", "light", "light", "light", "bytes"))
     module = SimpleNamespace(start=lambda run, task, made: Looking(task.images, run.protocol.count))

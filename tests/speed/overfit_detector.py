@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark.kinds import Detection
+from benchmark.kinds.detection import Detection
 from benchmark.measures.detection.batches import BoxSubset
 from benchmark.measures.detection.evaluate import evaluate_detector
 from benchmark.measures.detection.training import DetectionTraining

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.kinds import Detection
+from benchmark.kinds.detection import Detection
 from benchmark.measures.detection.ap import Found, average_precision
 from benchmark.measures.detection.batches import BoxBatches, BoxSubset
 from benchmark.measures.detection.compose import Targets, composed_targets

@@ -1,6 +1,6 @@
 """The kind `detection`: few-shot detection by Faster R-CNN, with boxes that HydraMix mixes (HydraMix Table 8)."""
 
-from benchmark.kinds import Detection
+from benchmark.kinds.detection import Detection
 from benchmark.measures.detection.batches import BoxSubset
 from benchmark.measures.detection.network import load_backbone
 from benchmark.measures.detection.training import DetectionTraining

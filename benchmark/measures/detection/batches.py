@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.kinds import Detection
+from benchmark.kinds.detection import Detection
 from benchmark.measures.detection.compose import Targets, as_tensors, composed_targets
 from benchmark.training.seeding import Streams
 from datasets.batches import draw_partners, epoch_order, normalise, send, to_unit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from benchmark.kinds import SCRATCH, Detection
+from benchmark.kinds.detection import SCRATCH, Detection
 from benchmark.weights import get_weights
 
 if TYPE_CHECKING:

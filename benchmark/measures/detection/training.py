@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from benchmark.kinds import Detection
+from benchmark.kinds.detection import Detection
 from benchmark.measures import Measuring
 from benchmark.measures.detection.batches import BoxBatch, BoxBatches, BoxSubset
 from benchmark.measures.detection.evaluate import evaluate_detector
