@@ -10,7 +10,7 @@ from datasets.base import Dataset
 from datasets.boxes import BoxDataset
 from methods.task import Task
 
-_MOST_HELPERS = 4  # processes that segment images ahead of a training
+_MOST_HELPERS = 4  # processes that segment or augment images ahead of a training
 
 
 class Subset(Protocol):

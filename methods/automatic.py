@@ -1,8 +1,7 @@
 """Automatic augmentation of uint8 images by torchvision, before the crop (FIDELITY section 7)."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -10,41 +9,26 @@ from torch import Tensor
 from datasets.base import Dataset
 from datasets.batches import send
 from methods.base import NO_BUDGETS, Budgets, Method
+from methods.policies import TRIVIAL, augment_all
 from methods.registry import register
 
 
 @dataclass(frozen=True)
 class _Automatic(Method):
-    """Applies a torchvision transform to each image of a batch, as a PIL image like the papers' code does."""
+    """Applies a torchvision transform to each image of a batch."""
 
     automatic: ClassVar[bool] = True
+    helped = staticmethod(augment_all)
 
-    def _policy(self) -> torch.nn.Module:
+    @property
+    def _policy(self) -> str:
         raise NotImplementedError
 
+    def ask(self, images: Tensor, rng: torch.Generator) -> tuple[Any, ...]:
+        return images.cpu().numpy(), self._policy, int(torch.randint(2**62, (), generator=rng))
+
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        from torchvision.transforms.v2.functional import pil_to_tensor, to_pil_image
-
-        policy = self._policy()
-        # torchvision draws from torch's global stream: lend it one that our stream seeds
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=rng)))
-            changed = [policy(to_pil_image(image.permute(2, 0, 1))) for image in images.cpu()]
-        return send(images.device, torch.stack([pil_to_tensor(image).permute(1, 2, 0) for image in changed]))[0]
-
-
-@lru_cache(maxsize=4)
-def _auto_augment(policy: str) -> torch.nn.Module:
-    from torchvision.transforms import v2
-
-    return v2.AutoAugment(v2.AutoAugmentPolicy(policy))
-
-
-@lru_cache(maxsize=1)
-def _trivial_augment() -> torch.nn.Module:
-    from torchvision.transforms import v2
-
-    return v2.TrivialAugmentWide()
+        return send(images.device, torch.from_numpy(augment_all(*self.ask(images, rng))))[0]
 
 
 @register("autoaugment", label="AutoAugment", source="Cubuk et al., 2019")
@@ -60,9 +44,10 @@ class AutoAugment(_Automatic):
     def resolve(self, dataset: Dataset, budgets: Budgets = NO_BUDGETS) -> Self:
         return replace(self, policy=self.policy or ("cifar10" if dataset.image_size <= 64 else "imagenet"))
 
-    def _policy(self) -> torch.nn.Module:
+    @property
+    def _policy(self) -> str:
         assert self.policy is not None, "resolve() comes first"
-        return _auto_augment(self.policy)
+        return self.policy
 
 
 @register("trivialaugment", label="TrivialAugment", source="Müller & Hutter, 2021")
@@ -70,5 +55,6 @@ class AutoAugment(_Automatic):
 class TrivialAugment(_Automatic):
     """TrivialAugmentWide: one operation of random strength (31 bins) per image, black fill."""
 
-    def _policy(self) -> torch.nn.Module:
-        return _trivial_augment()
+    @property
+    def _policy(self) -> str:
+        return TRIVIAL

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,9 +27,10 @@ NO_BUDGETS: Budgets = MappingProxyType({})
 class Method:
     """A row of a table; the fields of a subclass are its parameters and enter a run's key.
 
-    Hooks draw from `rng` (a CPU generator) alone, so that a seed gives the same numbers on every device. A training
-    makes its batches on the CPU; elsewhere (hydrabench/augmenter.py) images may be on another device, and stay there.
-    Raise `version` when the same parameters give other numbers.
+    Hooks draw from `rng` (a CPU generator) alone, so that a seed gives the same numbers on every device, and draw alike
+    for all images of a shape: where helpers do `transform`, a batch first goes through the hooks as it is, for the
+    draws. A training makes its batches on the CPU; elsewhere (hydrabench/augmenter.py) images may be on another device,
+    and stay there. Raise `version` when the same parameters give other numbers.
     """
 
     name: ClassVar[str]
@@ -41,6 +43,9 @@ class Method:
     remark: ClassVar[str] = ""  # a sentence that stands with its numbers, below every table and figure
 
     lookahead: ClassVar[int] = 0  # batches that may be begun before they are needed
+    helped: ClassVar[Callable[..., np.ndarray] | None] = (
+        None  # what of `transform` helper processes may compute (`ask`)
+    )
 
     @property
     def missing(self) -> str:
@@ -102,6 +107,10 @@ class Method:
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Automatic augmentation of whole uint8 images, B×H×W×C, before the crop."""
         return images
+
+    def ask(self, images: Tensor, rng: torch.Generator) -> tuple[Any, ...]:
+        """Draws what `transform` draws; the arguments at which `helped`, where there is one, gives what it would."""
+        raise NotImplementedError
 
     def erase(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Acts on cropped images in [0, 1], B×C×H×W, before they are normalised."""

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -86,6 +87,13 @@ class Composition(Forwarding):
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return self.augmentation.transform(images, rng)
+
+    @property
+    def helped(self) -> Callable[..., np.ndarray] | None:  # type: ignore[override]
+        return self.augmentation.helped
+
+    def ask(self, images: Tensor, rng: torch.Generator) -> tuple[Any, ...]:
+        return self.augmentation.ask(images, rng)
 
     @property
     def identity(self) -> dict[str, object]:

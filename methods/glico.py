@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -103,24 +104,31 @@ class Interpolating(Prepared):
     fitted: Fitted
     neighbours: Neighbours
 
-    def mix(self, batch: Batch, rng: torch.Generator) -> Batch:
+    def begin(self, batch: Batch, rng: torch.Generator) -> Callable[[], Batch]:
         """With probability p_gen, for the whole batch, drawn images in the place of its images."""
         if kept := spared(batch, self.method.p_gen, rng):
-            return kept
+            return lambda: kept
         assert batch.picked is not None
-        images, targets = self.draw(batch.picked, rng, batch.targets)
-        return Batch(images, targets)
+        draw = self.begin_drawing(batch.picked, rng)
 
-    def draw(self, picked: Tensor, rng: torch.Generator, *others: Tensor) -> tuple[Tensor, ...]:
-        """New images B×3×H×W in [-1, 1], each between one at `picked` and a neighbour, for all at the same share.
+        def finish() -> Batch:
+            images, targets = draw(batch.targets)
+            return Batch(images, targets)
 
-        With them, the others that go to the device too.
-        """
+        return finish
+
+    def begin_drawing(self, picked: Tensor, rng: torch.Generator) -> Callable[..., tuple[Tensor, ...]]:
+        """What it returns makes images B×3×H×W in [-1, 1], each between one at `picked` and a neighbour, for all at the
+        same share; with them it returns the tensors that it is given, on the device too."""
         neighbours = self.neighbours.draw(picked, rng)
         share = SHARES[int(torch.randint(len(SHARES), (), generator=rng))]
         noise = draw_noise(len(picked), rng)
-        picked, neighbours, noise, *sent = send(self.task.device, picked, neighbours, noise, *others)
-        between = slerp(self.fitted.latents[picked], self.fitted.latents[neighbours], share, self.method.slerp)
-        with torch.no_grad(), self.task.autocast():
-            drawn = self.fitted.generator(between, noise)
-        return drawn.float().contiguous(memory_format=torch.channels_last), *sent
+
+        def draw(*others: Tensor) -> tuple[Tensor, ...]:
+            one, other, noises, *sent = send(self.task.device, picked, neighbours, noise, *others)
+            between = slerp(self.fitted.latents[one], self.fitted.latents[other], share, self.method.slerp)
+            with torch.no_grad(), self.task.autocast():
+                drawn = self.fitted.generator(between, noises)
+            return drawn.float().contiguous(memory_format=torch.channels_last), *sent
+
+        return draw

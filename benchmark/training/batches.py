@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,7 +13,10 @@ from benchmark.protocol import Protocol
 from benchmark.training.seeding import Streams
 from datasets.batches import Crops, draw_partners, epoch_order, normalise, send, to_unit
 from methods.base import Method
+from methods.helpers import LOOKAHEAD, Helpers
 from methods.task import Batch, Task, Views
+
+Transform = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class _Begun(NamedTuple):
@@ -27,7 +31,8 @@ class Batches:
 
     They are made on the CPU, from the first draw to the last hook, and sent as a whole: a step copies once and waits
     for nothing, and its images are those of the CPU. Only what mixes by a network sends what that needs itself. With a
-    method that looks ahead, some are begun before they are needed; their bits do not depend on how many.
+    method that looks ahead, and with helper processes for an automatic augmentation, some are begun before they are
+    needed; their bits do not depend on how many.
     """
 
     def __init__(self, task: Task, method: Method, protocol: Protocol, streams: Streams):
@@ -36,11 +41,14 @@ class Batches:
         self._images, self._labels = task.images.cpu(), task.labels.cpu()
         self._order = torch.empty(0, dtype=torch.long)  # what is left of the epoch
         self._begun: deque[_Begun] = deque()
+        self._transform: Transform = method.transform
+        self._helpers = Helpers(method.helped, task.workers) if method.helped and _helpers_pay(task, method) else None
+        self._lookahead = LOOKAHEAD if self._helpers else method.lookahead
 
     def next(self, remaining: int) -> Batch:
         """The next batch of the epoch; the last one of an epoch may be smaller. remaining: batches still to come."""
-        while len(self._begun) < min(self.method.lookahead + 1, remaining):
-            before = self._here() if self.method.lookahead else None
+        while len(self._begun) < min(self._lookahead + 1, remaining):
+            before = self._here() if self._lookahead else None
             self._begun.append(_Begun(before, self._begin()))
         batch = self._begun.popleft().finish()
         images, targets = send(self.task.device, batch.images, batch.targets)
@@ -65,7 +73,38 @@ class Batches:
         picked, self._order = self._order.split(
             [n := min(self.protocol.batch_size, len(self._order)), len(self._order) - n]
         )
-        return self.method.begin(self.make(picked), self.streams.mixing)
+        if self._helpers:
+            return self._begin_twice(self._helpers, picked)
+        return self._begin_at(picked, self.method.transform)
+
+    def _begin_at(self, picked: Tensor, transform: Transform) -> Callable[[], Batch]:
+        self._transform = transform
+        begun = self.method.begin(self.make(picked), self.streams.mixing)
+        self._transform = self.method.transform
+        return begun
+
+    def _begin_twice(self, helpers: Helpers, picked: Tensor) -> Callable[[], Batch]:
+        """Begins a batch with images as they are, for what helpers are to do and for where the next one's draws begin;
+        what it returns begins it again, with the same draws, when the helpers' images are needed."""
+        before, answers = self.streams.state(), deque[Callable[[], np.ndarray]]()
+
+        def ask(images: Tensor, rng: torch.Generator) -> Tensor:
+            answers.append(helpers.submit(*self.method.ask(images, rng)))
+            return images
+
+        def take(images: Tensor, rng: torch.Generator) -> Tensor:
+            self.method.ask(images, rng)
+            return torch.from_numpy(answers.popleft()())
+
+        def finish() -> Batch:
+            now = self.streams.state()
+            self.streams.restore(before)
+            begun = self._begin_at(picked, take)
+            self.streams.restore(now)
+            return begun()
+
+        self._begin_at(picked, ask)
+        return finish
 
     def make(self, picked: Tensor) -> Batch:
         """The images at `picked` through every stage up to mixing, in the order of the papers' code; on the CPU."""
@@ -91,8 +130,16 @@ class Batches:
         return self._stages(images, self.streams.mixing, self.streams.mixing)[0]
 
     def _stages(self, images: Tensor, augmentation: torch.Generator, views: torch.Generator) -> tuple[Tensor, Crops]:
-        images = self.method.transform(images, augmentation)
+        images = self._transform(images, augmentation)
         count, size = images.shape[:2]
         crops = Crops.draw(count, size, self.protocol.padding, views) if self.method.crops else Crops.none(count, size)
         floats = self.method.erase(to_unit(crops.of(images)), augmentation)
         return self.method.augment(normalise(floats), augmentation), crops
+
+
+def _helpers_pay(task: Task, method: Method) -> bool:
+    """On a GPU, whose step takes less time than an augmentation does; the CPU's own takes a hundred times that.
+
+    A method that has work of its own begun ahead would have it begun for the plain images, too.
+    """
+    return task.workers > 0 and task.device.type != "cpu" and not method.lookahead

@@ -14,11 +14,12 @@ from datasets.batches import send
 from methods.base import NO_BUDGETS, Budgets, Method
 from methods.compose import Prepared, spared
 from methods.flops import Work
+from methods.helpers import LOOKAHEAD
 from methods.mixing.masks import mix_features
 from methods.mixing.networks import Generator
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmentation, Segmenter
-from methods.mixing.sources import LOOKAHEAD, begin_segmentations
+from methods.mixing.sources import begin_segmentations
 from methods.precision import frozen
 from methods.ranges import Share
 from methods.task import Batch, Task, Views

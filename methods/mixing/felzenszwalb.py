@@ -1,12 +1,7 @@
-"""Felzenszwalb segmentations with the papers' parameters; run as a program, a worker that makes them.
+"""Felzenszwalb segmentations with the papers' parameters.
 
-Imports no torch, so that a worker is there in half a second.
+Imports nothing of ours, as helper processes run it, and no torch, so that they are there in half a second.
 """
-
-import pickle
-import signal
-import sys
-from typing import BinaryIO
 
 import numpy as np
 
@@ -29,21 +24,3 @@ def segment(image: np.ndarray, scale: int) -> np.ndarray:
 def segment_all(images: np.ndarray, scale: int) -> np.ndarray:
     """Segment ids of each image, B×H×W int16; images B×H×W×3, else as for `segment`."""
     return np.stack([segment(image, scale) for image in images])
-
-
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answers pickled pairs (images, scale) with pickled ids, until the requests end with the parent."""
-    while True:
-        try:
-            images, scale = pickle.load(requests)  # noqa: S301 - from our parent process
-        except EOFError:
-            return
-        pickle.dump(segment_all(images, scale), answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
-
-
-if __name__ == "__main__":
-    # Ctrl-C reaches the whole process group; the parent decides when to stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,14 +1,7 @@
 """Segmentations of tensors: once for a whole subset, or batch by batch in processes that work ahead."""
 
-import os
-import pickle
-import subprocess
-import sys
-import weakref
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Annotated, Literal
 
 import numpy as np
@@ -17,8 +10,8 @@ from torch import Tensor
 
 from datasets.base import Dataset
 from methods.flops import Work
+from methods.helpers import Helpers
 from methods.identity import AsBefore
-from methods.mixing import felzenszwalb
 from methods.mixing.felzenszwalb import segment, segment_all
 from methods.mixing.memo import Memo
 
@@ -74,24 +67,21 @@ class Segmentation:
 
 
 class Segmenter:
-    """Segments batches of images in `workers` processes ahead of their use; 0 for in this process.
+    """Segments batches of images, in `workers` processes ahead of their use where that is not 0.
 
-    What was segmented before is remembered. The segmentations are the same for any number of workers. A worker ignores
-    Ctrl-C, ends when this process ends, however it does, and when the segmenter is no longer used; where one has died,
-    threads do its work.
+    What was segmented before is remembered. The segmentations are the same for any number of workers.
     """
 
     def __init__(self, scale: int, workers: int):
         self.scale, self.workers, self._memo = scale, workers, Memo(_REMEMBERED)
-        self._threads: ThreadPoolExecutor | None = None
-        self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
+        self._helpers = Helpers(segment_all, workers)
 
     def submit(self, images: Tensor) -> Callable[[], Tensor]:
         """Begins to segment B×H×W×3 images of the CPU, else as for `segment`; what it returns waits for ids B×H×W."""
         arrays = images.contiguous().numpy()
         known = {place: ids for place, image in enumerate(arrays) if (ids := self._memo.recall(image)) is not None}
         unknown = [place for place in range(len(arrays)) if place not in known]
-        answer = self._begin(arrays[unknown]) if unknown else list
+        answer = self._helpers.submit(arrays[unknown], self.scale) if unknown else list
 
         def wait() -> Tensor:
             found = dict(zip(unknown, answer(), strict=True))
@@ -100,50 +90,3 @@ class Segmenter:
             return torch.from_numpy(np.stack([ids for _, ids in sorted((known | found).items())]))
 
         return wait
-
-    def _begin(self, images: np.ndarray) -> Callable[[], Iterable[np.ndarray]]:
-        if not self.workers:
-            return lambda: segment_all(images, self.scale)
-        return self._started().submit(_request, self._idle, images, self.scale).result
-
-    def _started(self) -> ThreadPoolExecutor:
-        """The pool of one thread per worker, each of which waits for its worker's answer."""
-        if self._threads is None:
-            processes = [_start_worker() for _ in range(self.workers)]
-            for process in processes:
-                self._idle.put(process)
-            self._threads = ThreadPoolExecutor(self.workers, "segmenter")
-            weakref.finalize(self, _close, self._threads, processes)
-        return self._threads
-
-
-def _start_worker() -> subprocess.Popen:
-    # plain pipes: a worker sees their end when this process dies, and a process of any kind may have it
-    return subprocess.Popen(
-        [sys.executable, "-P", felzenszwalb.__file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )
-
-
-def _request(idle: "SimpleQueue[subprocess.Popen]", images: np.ndarray, scale: int) -> np.ndarray:
-    process = idle.get()
-    try:
-        pickle.dump((images, scale), process.stdin, pickle.HIGHEST_PROTOCOL)  # type: ignore[arg-type]
-        process.stdin.flush()  # type: ignore[union-attr]
-        return pickle.load(process.stdout)  # type: ignore[arg-type]  # noqa: S301 - from our own worker
-    except (OSError, EOFError, pickle.UnpicklingError):
-        return segment_all(images, scale)  # the worker was killed
-    finally:
-        idle.put(process)
-
-
-def _close(threads: ThreadPoolExecutor, processes: list[subprocess.Popen]) -> None:
-    threads.shutdown(cancel_futures=True)
-    for process in processes:
-        try:
-            process.communicate()  # closes the pipes, so that the worker ends
-        except (OSError, ValueError):
-            process.kill()
-            process.wait()

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from datasets.batches import Crops, draw_partners, epoch_order, normalise, send, to_unit
+from methods.helpers import LOOKAHEAD
 from methods.mixing.masks import nearest
 from methods.mixing.rules import Rule
 from methods.mixing.segments import Segmenter
@@ -18,7 +19,6 @@ from methods.task import Task
 if TYPE_CHECKING:
     from methods.mixing.recipe import GeneratorRecipe
 
-LOOKAHEAD = 8
 _STREAMS = ("order", "views", "partners", "masks")
 _PERCEPTUAL_IMAGES = 2  # per sample (HydraMix section 3.5)
 

@@ -16,7 +16,7 @@ PUBLIC = sorted(name for name in {*dir(Method), *get_annotations(Method)} if not
 REBUILT = {"resolve", "fill", "prepare"}  # give a method around what the inner one gives
 DIFFERENT = {
     Prepared: REBUILT | {"begin"},
-    Composition: REBUILT | {"name", "label", "source", "available", "transform", "identity"},
+    Composition: REBUILT | {"name", "label", "source", "available", "transform", "helped", "ask", "identity"},
 }
 
 

@@ -386,7 +386,7 @@ def test_neighbours_are_others_of_the_class_uniformly():
 def test_an_image_alone_in_its_class_is_drawn_by_itself():
     task, alone = digits(1), torch.arange(10)
     assert torch.equal(Neighbours(task).draw(alone, torch.Generator()), alone)
-    assert prepared("glico", task).draw(alone, torch.Generator())[0].isfinite().all()
+    assert prepared("glico", task).begin_drawing(alone, torch.Generator())()[0].isfinite().all()
 
 
 def test_at_p_gen_0_it_is_the_baseline_and_needs_nothing():
@@ -417,7 +417,7 @@ def test_a_drawn_image_lies_between_its_own_and_a_neighbour_s_latent():
     method.neighbours.draw = lambda picked, rng: (picked + 1) % 10
     rng = torch.Generator().manual_seed(0)
     for _ in range(40):
-        method.draw(torch.arange(10), rng)
+        method.begin_drawing(torch.arange(10), rng)()
     angles = {round(float(torch.acos(codes[0, 0])) / (np.pi / 2), 3) for codes in seen}
     assert angles == set(SHARES)
     for codes in seen:  # one share for the whole batch
@@ -432,7 +432,7 @@ def test_images_are_drawn_along_the_arc_that_is_asked_for_and_each_with_a_noise(
         seen.append((codes, noise)) or torch.zeros(len(codes), 3, 32, 32)
     )
     picked, rng, same = torch.arange(20), torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
-    method.draw(picked, rng)
+    method.begin_drawing(picked, rng)()
     neighbours = method.neighbours.draw(picked, same)
     share = SHARES[int(torch.randint(4, (), generator=same))]
     ((codes, noise),) = seen
@@ -445,7 +445,8 @@ def test_images_of_96_pixels_are_fitted_and_drawn():
     task = replace(digits(2), images=images.repeat_interleave(3, 1).repeat_interleave(3, 2))
     made = recipe(size=96)
     fitted = made.load(advanced(Fitting(made, task), 2).tensors(), task.device)
-    (drawn,) = Interpolating(resolved(), task, fitted, Neighbours(task)).draw(torch.arange(4), torch.Generator())
+    method = Interpolating(resolved(), task, fitted, Neighbours(task))
+    (drawn,) = method.begin_drawing(torch.arange(4), torch.Generator())()
     assert drawn.shape == (4, 3, 96, 96) and drawn.isfinite().all()
 
 

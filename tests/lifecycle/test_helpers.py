@@ -1,4 +1,4 @@
-"""Processes that segment ahead of a training: the same bits with any number of them, and none outlives its use."""
+"""Helper processes that work ahead of a training: the same bits with any number of them, and none outlives its use."""
 
 import os
 import signal
@@ -7,10 +7,12 @@ import sys
 import time
 from copy import deepcopy
 
+import numpy as np
 import pytest
-import torch
 
-from methods.mixing.segments import Segmenter
+from benchmark.training import batches
+from methods.helpers import Helpers
+from methods.mixing.felzenszwalb import segment_all
 from methods.mixing.training import GeneratorTraining
 from tasks import digits
 from trainings import advanced, assert_same, recipe, training, weights
@@ -23,6 +25,13 @@ def test_the_number_of_workers_does_not_change_the_bits_of_a_classifier():
     results = [weights("chimeramix-seg(p_gen=0.7)", digits(workers=n), 6) for n in (0, 1, 2)]
     assert_same(results[0], results[1])
     assert_same(results[0], results[2])
+
+
+def test_an_augmentation_by_helpers_gives_the_bits_that_it_gives_alone(monkeypatch):
+    text = "cutout+autoaugment"
+    alone = weights(text, digits(), 4)
+    monkeypatch.setattr(batches, "_helpers_pay", lambda task, method: True)
+    assert_same(alone, weights(text, digits(workers=1), 4))
 
 
 def test_batches_begun_ahead_are_drawn_again_after_a_restore():
@@ -40,44 +49,47 @@ def test_batches_begun_ahead_are_drawn_again_after_a_restore():
     assert_same(whole.network.state_dict(), resumed.network.state_dict())
 
 
-def test_a_killed_worker_does_not_stop_the_work():
-    segmenter = Segmenter(60, 1)
-    images = digits().images[:4]
-    expected = Segmenter(60, 0).submit(images)()
-    assert torch.equal(segmenter.submit(images)(), expected)
-    worker = segmenter._idle.get()
-    worker.kill()
-    worker.wait()
-    segmenter._idle.put(worker)
-    assert torch.equal(segmenter.submit(images)(), expected)
+@pytest.fixture
+def images():
+    return digits().images[:4].numpy()
 
 
-def test_workers_ignore_ctrl_c_and_end_with_their_segmenter():
-    segmenter = Segmenter(60, 1)
-    images = digits().images[:2]
-    segmenter.submit(images)()
-    worker = segmenter._idle.get()
-    segmenter._idle.put(worker)
-    os.kill(worker.pid, signal.SIGINT)
-    os.kill(worker.pid, signal.SIGTERM)
+def test_a_killed_helper_does_not_stop_the_work(images):
+    helpers = Helpers(segment_all, 1)
+    assert np.array_equal(helpers.submit(images, 60)(), segment_all(images, 60))
+    process = helpers._idle.get()
+    process.kill()
+    process.wait()
+    helpers._idle.put(process)
+    assert np.array_equal(helpers.submit(images, 30)(), segment_all(images, 30))
+
+
+def test_helpers_ignore_ctrl_c_and_end_with_their_use(images):
+    helpers = Helpers(segment_all, 1)
+    helpers.submit(images, 60)()
+    process = helpers._idle.get()
+    helpers._idle.put(process)
+    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGTERM)
     time.sleep(0.1)
-    assert worker.poll() is None
-    segmenter.submit(images)()
-    del segmenter
-    assert worker.poll() == 0
+    assert process.poll() is None
+    helpers.submit(images, 60)()
+    del helpers
+    assert process.poll() == 0
 
 
-def test_workers_end_when_their_process_is_killed():
-    code = "import torch, sys, time\nfrom methods.mixing.segments import Segmenter\ns = Segmenter(60, 1)\n"
-    code += "s.submit(torch.zeros(1, 32, 32, 3))()\nprint(s._idle.get().pid, flush=True)\ntime.sleep(60)\n"
+def test_helpers_end_when_their_process_is_killed():
+    code = "import sys, time\nimport numpy as np\nfrom methods.helpers import Helpers\n"
+    code += "from methods.mixing.felzenszwalb import segment_all\nh = Helpers(segment_all, 1)\n"
+    code += "h.submit(np.zeros((1, 32, 32, 3)), 60)()\nprint(h._idle.get().pid, flush=True)\ntime.sleep(60)\n"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    worker = int(parent.stdout.readline())
+    helper = int(parent.stdout.readline())
     parent.kill()
     parent.communicate()
     deadline = time.monotonic() + 120
-    while _alive(worker) and time.monotonic() < deadline:
+    while _alive(helper) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _alive(worker)
+    assert not _alive(helper)
 
 
 def _alive(pid: int) -> bool:
