@@ -24,10 +24,10 @@ table1 table2: setup
 	$(BENCH) run $@ $(FILTERS) --workers $(WORKERS); status=$$?; $(BENCH) table $@ $(FILTERS); exit $$status
 
 tables: setup
-	$(BENCH) tables
+	$(BENCH) tables $(FILTERS)
 
 figures: setup
-	$(BENCH) figures
+	$(BENCH) figures $(FILTERS)
 
 reproduction: setup
 	$(BENCH) verdict --format markdown --results results/measured -o results/REPRODUCTION.md

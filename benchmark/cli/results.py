@@ -4,6 +4,7 @@ They train nothing, and most import no torch.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -25,7 +26,7 @@ from benchmark.cli.options import (
 )
 from benchmark.selection import Selection, study_names
 from datasets.paths import real_path
-from datasets.registry import BadInput
+from datasets.registry import BadInput, Malformed
 from results.escape import one_line, printable
 from results.stores import Stores
 
@@ -94,6 +95,9 @@ def tables(studies: tuple[str, ...], selection: Selection, stores: Stores) -> No
     paths = write_tables(outlines, records, with_empty=bool(studies))
     note_left_out(records.problems)
     note_written(paths)
+    written = {path.stem for path in paths}
+    if without := [outline.name for outline in outlines if outline.name not in written]:
+        note(f"no records yet of {', '.join(without)}, as asked for; {_where(records)}")
 
 
 @click.command()
@@ -310,11 +314,34 @@ def import_(folder: Path, store: Path) -> None:
 
 
 def _outlines(studies: Sequence[str], selection: Selection) -> list["Outline"]:
-    """Those of studies that a person named, or of all that can be read."""
+    """Those of studies that a person named, or of all that can be read and have what is selected."""
     from benchmark.outlines import load_outline
 
-    make = partial(load_outline, selection=selection)
-    return list(map(make, studies) if studies else readable(study_names(), make))
+    if studies:
+        return [load_outline(name, selection) for name in studies]
+    unfit: dict[str, BadInput] = {}
+
+    def lay_out(name: str) -> "list[Outline]":
+        try:
+            return [load_outline(name, selection)]
+        except Malformed:
+            raise
+        except BadInput as error:
+            unfit[name] = error
+            return []
+
+    outlines = list(chain(*readable(study_names(), lay_out)))
+    if unfit and not outlines:
+        raise next(iter(unfit.values()))
+    note_left_out(f"{name}: {error}" for name, error in unfit.items())
+    return outlines
+
+
+def _where(records: "Records") -> str:
+    """Which presets and datasets there are records of, as options."""
+    counts = Counter((entry.preset, entry.dataset) for entry in records)
+    places = [f"{count} of --preset {preset} --dataset {dataset}" for (preset, dataset), count in counts.most_common()]
+    return one_line(f"there are {', '.join(places)}") if places else "there are none at all"
 
 
 def _draw(
