@@ -19,14 +19,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Bench:
-    """The command line on one store, in this process: torch is imported once."""
+    """The command line on one store, in this process: torch is imported once. selection: a study, then selectors."""
 
     def __init__(self, store: Path, slow: Path, *selection: str):
         self.store, self.slow, self.selection = store, slow, selection
 
     def __call__(self, verb: str, *arguments: str) -> Result:
         """A verb that takes a study and selectors."""
-        return self.plain(verb, "demo", *self.selection, "--ignore-measured", *arguments)
+        return self.plain(verb, *self.selection, "--ignore-measured", *arguments)
 
     def plain(self, *words: str, store: Path | None = None) -> Result:
         return CliRunner().invoke(cli, [*words, "--results", str(store or self.store)])
@@ -56,7 +56,7 @@ class Bench:
 
     def undisturbed(self, store: Path, workers: int) -> None:
         """The same runs by the verb `run` in another store."""
-        words = ("run", "demo", *self.selection, "--ignore-measured", "--workers", str(workers))
+        words = ("run", *self.selection, "--ignore-measured", "--workers", str(workers))
         answer = self.plain(*words, store=store)
         assert "summary" in answer.stderr, answer.output
 

@@ -67,7 +67,7 @@ def bench(cluster: Path, tmp_path: Path) -> Callable[..., Bench]:
 
     def make(methods: str, sizes: str = "2", seeds: str = "0", epochs: int = 1) -> Bench:
         settings = [f"protocol.epochs={epochs}", "protocol.images_per_class=3"]
-        words = ["--method", methods, "--samples-per-class", sizes, "--seeds", seeds]
+        words = ["demo", "--method", methods, "--samples-per-class", sizes, "--seeds", seeds]
         return Bench(tmp_path / "store", slow, *words, *(word for text in settings for word in ("--set", text)))
 
     return make

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from clusterbench import (
     CHECKOUT,
+    Bench,
     job_ids,
     processes,
     require_same_bits,
@@ -43,6 +44,18 @@ def test_a_sweep_with_artifacts_finishes_is_not_sent_twice_and_equals_run(bench,
     assert len(list(sweep.store.rglob(ARTIFACT))) == 8
     assert starts(sweep) == 48  # each once
     require_same_bits(sweep, tmp_path / "other", workers=2)
+
+
+def test_runs_that_train_no_classifier_go_the_same_way(cluster, tmp_path):
+    pytest.importorskip("pycocotools")
+    words = "table8 --preset demo --dataset test-boxes --method baseline --samples-per-class 1 --seeds 0-1"
+    sweep = Bench(tmp_path / "store", cluster / "slow", *words.split())
+    assert "2 runs" in sweep.submit("test")
+    end = sweep.settled()
+    assert (end["done"], end["failed"], end["missing"]) == (2, 0, 0), end
+    records = [entry.record() for entry in load_records([sweep.store])]
+    assert [list(record.values) for record in records] == [["ap", "ap50", "ap75"]] * 2
+    require_same_bits(sweep, tmp_path / "other")
 
 
 def test_preemption_stops_at_a_checkpoint_and_goes_on(bench, tmp_path):

@@ -1,4 +1,4 @@
-"""Methods for the tests of slurm/, registered as an outside package's are: by an entry point."""
+"""Methods and a dataset for the tests of slurm/, registered as an outside package's are: by an entry point."""
 
 import os
 import time
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from datasets.base import register_dataset
 from methods.artifacts import Artifact, Recipe
 from methods.base import Method
 from methods.flops import Work
@@ -16,6 +17,7 @@ from methods.history import LossHistory
 from methods.registry import register
 from methods.streams import derive
 from methods.task import Task
+from tests.boxed import Drawn
 
 
 def dawdle() -> None:
@@ -80,6 +82,9 @@ class Matrix(Recipe):
 
     def work(self, samples_per_class, num_classes):
         return Work(1e6 * self.images(samples_per_class, num_classes))
+
+
+register_dataset("test-boxes", label="Test boxes", source="the tests")(Drawn)
 
 
 @register("test-generator", label="Test generator", source="the tests")
