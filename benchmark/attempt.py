@@ -18,6 +18,7 @@ import torch
 
 from benchmark.checkout import code_state
 from benchmark.job import Job, Options, Outcome, doubts, logger, receipt_of, record_failure, sweep_up
+from benchmark.protocol import changed_since
 from benchmark.stop import StopRequest
 from benchmark.training.device import in_short
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
@@ -164,7 +165,7 @@ def _try(at: Attempt, work: Callable[[Attempt], str]) -> Outcome:
         with warnings.catch_warnings(record=True) as at.caught:
             warnings.simplefilter("default")
             _require_as_planned(at.job)
-            for doubt in doubts([at.job]):
+            for doubt in filter(None, [*doubts([at.job]), changed_since(at.job.preset)]):
                 warnings.warn(doubt, stacklevel=1)
             message = work(at)
         at.remove(CHECKPOINT)

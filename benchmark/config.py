@@ -1,16 +1,21 @@
 """YAML files into checked values, with errors that name file, line and what was expected."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.constructor import ConstructorError
 
+from datasets.paths import given_path, is_file_name
 from datasets.registry import Malformed, canonical, named_files, unknown
 from results.escape import one_line
 from results.reader import RecordError, read_content
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -25,10 +30,12 @@ class Config(BaseModel):
 
 
 def load_named(kind: str, name: str, model: type[M], *folders: Path) -> M:
-    """The YAML file that has this name in the last of the folders that has one, as `model`.
+    """The YAML file that has this name in the last of the folders that has one, or that it is the path of, as `model`.
 
     Raises BadInput with near names where there is none, and Malformed where two files of one folder have it.
     """
+    if is_file_name(name):
+        return load_yaml(given_path(name), model)
     files = named_files(*folders)
     if (wanted := canonical(name)) not in files:
         raise unknown(kind, name, files)
@@ -43,6 +50,41 @@ def load_named(kind: str, name: str, model: type[M], *folders: Path) -> M:
 
 def load_yaml(path: Path, model: type[M]) -> M:
     """A YAML file as `model`; raises Malformed naming file, line and what was expected."""
+    document = read_document(path)
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        raise Malformed(document.told(error.errors()[0], model)) from error
+
+
+def faults(document: "Document", model: type[BaseModel]) -> list[str]:
+    """All that keeps a document from being `model`, a line each."""
+    try:
+        model.model_validate(document.value)
+    except ValidationError as error:
+        return [document.told(one, model) for one in error.errors()]
+    return []
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file: its plain value, and the nodes that know the lines."""
+
+    path: Path
+    value: object
+    tree: yaml.Node | None
+
+    def told(self, error: "ErrorDetails", model: type[BaseModel]) -> str:
+        """The line, the place and what is wrong there."""
+        return self.line(error["loc"], _reason_of(error, model))
+
+    def line(self, location: tuple[str | int, ...], what: str) -> str:
+        """What is wrong somewhere in the file, in one line with the place."""
+        return one_line(f"{self.path}:{_line_of(self.tree, location)}: {'.'.join(map(str, location))}: {what}")
+
+
+def read_document(path: Path) -> Document:
+    """A YAML file, {} where it is empty; raises Malformed with file and line for what is none."""
     loader = None
     try:
         loader = _Loader(read_content(os.path.realpath(path), _LARGEST).decode())  # a link is as good as a file here
@@ -53,10 +95,7 @@ def load_yaml(path: Path, model: type[M]) -> M:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None) or (loader.get_mark() if loader else None)
         raise Malformed(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {_reason(error)}") from error
-    try:
-        return model.model_validate({} if value is None else value)
-    except ValidationError as error:
-        raise Malformed(one_line(f"{path}:{_told(error, tree, model)}")) from error
+    return Document(path, {} if value is None else value, tree)
 
 
 def _reason(error: Exception) -> str:
@@ -65,14 +104,10 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
 
 
-def _told(error: ValidationError, tree: yaml.Node | None, model: type[BaseModel]) -> str:
-    """The line, the place and the first thing that is wrong there."""
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    told = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        told = str(unknown("key", where, model.model_fields))
-    return f"{_line_of(tree, first['loc'])}: {where}: {told}"
+def _reason_of(error: "ErrorDetails", model: type[BaseModel]) -> str:
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        return str(unknown("key", str(error["loc"][0]), model.model_fields))
+    return error["msg"].removeprefix("Value error, ")
 
 
 class _Loader(yaml.SafeLoader):

@@ -19,7 +19,8 @@ from pydantic import TypeAdapter
 from benchmark.checkout import code_version
 from benchmark.selection import Selection, preset_names
 from datasets.base import tell_apart
-from datasets.paths import METHODS_FOLDERS, real_path
+from datasets.paths import METHODS_FOLDERS, is_file_name, real_path
+from datasets.registry import BadInput
 from results.cache import caches, recall_bytes, remember_bytes
 from results.escape import one_line
 from results.index import Records
@@ -102,7 +103,7 @@ def _elsewhere(own: Outline, records: Records) -> Iterator[Selection]:
     """The other presets and stand-in datasets that records were made with."""
     places = {cell.dataset for cell in own.cells}
     made = {(entry.preset, entry.dataset) for entry in records}
-    for preset in sorted({preset for preset, _ in made}.intersection(preset_names())):
+    for preset in filter(_can_be_read, sorted({preset for preset, _ in made})):
         datasets = sorted(name for at, name in made if at == preset and _stands_for(name) in places)
         others = tuple(name for name in datasets if preset != own.preset or name not in places)
         if others:
@@ -111,8 +112,19 @@ def _elsewhere(own: Outline, records: Records) -> Iterator[Selection]:
 
 def of_unknown_presets(records: Records) -> list[str]:
     """The records whose preset this checkout does not have: what is shown preset by preset leaves them out."""
-    known = set(preset_names())
-    return [f"{entry.path}: there is no preset '{entry.preset}'" for entry in records if entry.preset not in known]
+    lost = {preset for preset in {entry.preset for entry in records} if not _can_be_read(preset)}
+    return [f"{entry.path}: there is no preset '{entry.preset}'" for entry in records if entry.preset in lost]
+
+
+def _can_be_read(preset: str) -> bool:
+    """Whether this machine has a preset that a record names."""
+    if not is_file_name(preset):
+        return preset in preset_names()
+    from benchmark.protocol import load_preset
+
+    with suppress(BadInput):
+        return bool(load_preset(preset))
+    return False
 
 
 def _stands_for(dataset: str) -> str:
@@ -122,7 +134,7 @@ def _stands_for(dataset: str) -> str:
 
 
 def _lay_out(name: str, selection: Selection) -> Outline:
-    from benchmark.study import load_grid
+    from benchmark.study import load_grid, preset_of
 
     grid = load_grid(name, selection)
     study = grid.study
@@ -141,7 +153,7 @@ def _lay_out(name: str, selection: Selection) -> Outline:
         rows=tuple(study.rows),
         columns=tuple(study.columns),
         preset=grid.preset,
-        study_preset=study.preset,
+        study_preset=preset_of(grid.name, study),
         seeds=tuple(grid.seeds),
         study_seeds=tuple(study.seeds),
         settings=selection.settings,
@@ -199,7 +211,8 @@ def _spec(cell: "Cell", metric: str, grid: "Grid", titles: dict[str, str], label
 
 def _place(name: str, selection: Selection) -> Path | None:
     """Where an outline is kept; None where there is no place, or it can change without our code changing."""
-    outside = any(entry_points(group=f"hydrabench.{kind}") for kind in ("methods", "datasets"))
+    outside = any(entry_points(group=f"hydrabench.{kind}") for kind in ("methods", "datasets", "studies", "presets"))
+    outside |= is_file_name(name) or is_file_name(selection.preset or "")
     folder = caches()
     if folder is None or outside or any(map(_has_images_of_its_own, selection.datasets)):
         return None

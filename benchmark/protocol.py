@@ -3,15 +3,17 @@
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from benchmark.config import Config, load_named
+from benchmark.config import Config, load_named, load_yaml
 from benchmark.selection import PRESETS
 from datasets.base import Dataset, named_datasets, registry
 from datasets.boxes import BoxDataset
-from datasets.registry import BadInput, unknown
+from datasets.paths import is_file_name
+from datasets.registry import BadInput, unknown, with_plugged
 from methods.base import Method
 from methods.epochs import Epochs
 from methods.identity import AsBefore, hashed_fields
@@ -110,10 +112,43 @@ class Preset(Config):
         return usable_cores() if self.threads == "all" else self.threads
 
 
+_planned: dict[str, Preset] = {}  # files of people's own, by path, as they were when this process's jobs were planned
+
+
 @lru_cache(maxsize=16)
 def load_preset(name: str) -> Preset:
-    """The preset `name`; raises BadInput for an unknown name or a malformed file."""
-    return load_named("preset", name, Preset, PRESETS)
+    """The preset `name`, or of a file; raises BadInput for an unknown name or a malformed file."""
+    return _planned.get(name) or load_named("preset", name, Preset, *with_plugged("presets", PRESETS))
+
+
+def planned_preset(name: str) -> Preset | None:
+    """What travels with a job: the preset of a person's own file, which may change before the job starts."""
+    return load_preset(name) if is_file_name(name) else None
+
+
+def use_planned(name: str, preset: Preset) -> None:
+    """From now on this process takes a file's preset to be what it was when its jobs were planned."""
+    if _planned.get(name) != preset:
+        forget_presets()
+        _planned[name] = preset
+
+
+def forget_presets() -> None:
+    """Files are read anew."""
+    _planned.clear()
+    load_preset.cache_clear()
+    resolve_budgets.cache_clear()
+
+
+def changed_since(name: str) -> str:
+    """A line where a preset's file is no longer what this process's jobs were planned with; else nothing."""
+    if (planned := _planned.get(name)) is None:
+        return ""
+    try:
+        same = load_yaml(Path(name), Preset) == planned
+    except BadInput:
+        same = False
+    return "" if same else f"{name} changed after this was planned; it is done as it was planned"
 
 
 def resolve_protocol(preset: str, dataset: Dataset, changes: dict[str, object]) -> Protocol:

@@ -4,15 +4,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from benchmark.kinds.base import Measure
 from benchmark.places import artifact_folder, method_folder, run_folder
-from benchmark.protocol import Protocol
+from benchmark.protocol import Protocol, planned_preset, use_planned
 from benchmark.teacher import artifacts_of
 from datasets.base import Dataset
 from methods.artifacts import Artifact
 from methods.base import Method
 from results.records import key_of, slot_of
+
+_OF_FILE = "_preset_of_file"
 
 
 class Planned:
@@ -36,13 +39,24 @@ class Planned:
         """What must be built before it can start."""
         raise NotImplementedError
 
+    if TYPE_CHECKING:
+
+        @property
+        def preset(self) -> str:
+            """The name of the preset whose threads do it."""
+
     @cached_property
     def key(self) -> str:
         return key_of(self.identity)
 
     def __getstate__(self) -> dict[str, object]:
         planned = ("identity", "key", "path", "artifacts")
-        return vars(self) | {name: getattr(self, name) for name in planned}
+        return vars(self) | {name: getattr(self, name) for name in planned} | {_OF_FILE: planned_preset(self.preset)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if preset := state.pop(_OF_FILE, None):
+            use_planned(state["preset"], preset)
+        vars(self).update(state)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -10,13 +11,14 @@ from pydantic import Field, ValidationInfo, field_validator
 from benchmark.config import Config, load_named
 from benchmark.kinds import measure_protocol, metrics_of, protocol_of
 from benchmark.kinds.base import Measure
-from benchmark.protocol import Protocol, load_preset, resolve_budgets, run_protocol
+from benchmark.protocol import Protocol, forget_presets, load_preset, resolve_budgets, run_protocol
 from benchmark.run import Run
-from benchmark.selection import STUDIES, Selection
+from benchmark.selection import STUDIES, Selection, study_names
 from benchmark.settings import Settings
 from benchmark.teacher import artifacts_of
 from datasets.base import Dataset, get_dataset
-from datasets.registry import BadInput, canonical, unknown
+from datasets.paths import is_file_name, name_or_file
+from datasets.registry import BadInput, canonical, unknown, with_plugged
 from methods.base import Method
 from methods.registry import format_method, parse_method
 from results.files import LARGEST_INTEGER
@@ -137,16 +139,24 @@ class Grid:
 
 @lru_cache(maxsize=32)
 def load_study(name: str) -> Study:
-    """The study `name`; raises BadInput for an unknown name or a malformed file."""
-    return load_named("study", name, Study, STUDIES)
+    """The study `name`, or of a file; raises BadInput for an unknown name or a malformed file."""
+    if is_file_name(name) and canonical(Path(name).stem) in study_names():
+        raise BadInput(f"{name}: there is a study of this name; give the file another one")
+    return load_named("study", name, Study, *with_plugged("studies", STUDIES))
 
 
 def load_grid(name: str, selection: Selection | None = None) -> Grid:
-    """The selected grid of a study with the keys of all its runs; raises BadInput for anything unknown."""
+    """The selected grid of a study with the keys of all its runs; raises BadInput for anything unknown.
+
+    name: of a study, or the path of a file, which is read anew.
+    """
     selection = selection or Selection()
-    name = canonical(name)
+    name = name_or_file(name)
+    if is_file_name(name) or is_file_name(selection.preset or ""):
+        load_study.cache_clear()
+        forget_presets()
     study = load_study(name)
-    preset = canonical(selection.preset or study.preset)  # a record says it, and is found by it
+    preset = name_or_file(selection.preset) if selection.preset else preset_of(name, study)
     load_preset(preset)
     settings = Settings(selection.settings, study.measure)
     seeds = tuple(_unique(selection.seeds or study.seeds))
@@ -155,6 +165,11 @@ def load_grid(name: str, selection: Selection | None = None) -> Grid:
     cells = tuple(_unique(_cell(*picked, preset, seeds, settings, study.measure) for picked in kept))
     settings.require_all_used(cell.method for cell in cells)
     return Grid(name, study, preset, seeds, cells, left_out)
+
+
+def preset_of(name: str, study: Study) -> str:
+    """What records call a study's own preset; a relative path of one begins at the study's file."""
+    return name_or_file(study.preset, Path(name).parent)
 
 
 def _select(

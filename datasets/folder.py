@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from datasets.base import Dataset, Images, register_dataset
+from datasets.base import DataMissing, Dataset, Images, register_dataset
 from datasets.contents import Contents
 from datasets.drawn import draw_split
 from datasets.images import central_square, hides_colours, open_rgb
 from datasets.listed import tree_of_list
 from datasets.options import FolderOptions
 from datasets.paths import given_path
+from datasets.registry import BadInput
 from datasets.sizes import Sizes
 from datasets.tree import Tree, count_kinds, few, read_tree
 
@@ -155,6 +156,22 @@ class Folder(Dataset):
 
     def remarks(self) -> list[str]:
         return [*self.doubts(), *filter(None, [self._few_images()])]
+
+    def faults(self) -> list[str]:
+        """Every image that cannot be read and every class without test images, a line each."""
+        told = [line for split in self._tree.images for file in self._tree.files(split) if (line := self._fault(file))]
+        try:
+            self._tree.require_test()
+        except DataMissing as error:
+            told.append(str(error))
+        return told
+
+    def _fault(self, file: Path) -> str:
+        try:
+            self._open(file)
+        except BadInput as error:
+            return str(error)
+        return ""
 
     def _uncovers(self, file: Path) -> bool:
         if file not in self._uncovered:

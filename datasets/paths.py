@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from datasets.registry import BadInput
+from datasets.registry import BadInput, canonical
 
 # the environment's names of folders that some methods need; what is in them enters keys, where they lie does not
 WEIGHTS_ROOT, DIFFUSEMIX_IMAGES = "WEIGHTS_ROOT", "DIFFUSEMIX_IMAGES"
@@ -27,6 +27,19 @@ def real_path(path: Path) -> Path:
     Of a link that leads to itself its reader or writer complains; Path.resolve raises RuntimeError.
     """
     return Path(os.path.realpath(path))
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a person means a YAML file, and not a name: by its suffix, or a folder before it."""
+    return os.sep in text or text.lower().endswith((".yaml", ".yml"))
+
+
+def name_or_file(text: str, folder: Path = Path()) -> str:
+    """What finds a study or a preset again from anywhere: its name, or the absolute path of a person's own file.
+
+    folder: where a relative path begins.
+    """
+    return str(real_path(folder / given_path(text))) if is_file_name(text) else canonical(text)
 
 
 def own_folder(variable: str, usual: str) -> Path | None:

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -34,6 +34,25 @@ def canonical(name: str) -> str:
 def named_files(*folders: Path) -> dict[str, Path]:
     """The YAML files of folders by name; those of a later folder come before an earlier one's."""
     return {canonical(path.stem): path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
+@lru_cache(maxsize=8)
+def with_plugged(kind: str, own: Path) -> tuple[Path, ...]:
+    """Folders of YAML files, for `named_files`: those of plug-ins, then our `own`, whose names stay ours.
+
+    A plug-in names a package of such files in the entry-point group hydrabench.<kind>. One that cannot be imported, and
+    a file whose name another one has, is told of in `left_out`.
+    """
+    folders: list[Path] = []
+    for point in entry_points(group=f"hydrabench.{kind}"):
+        try:
+            folders.append(Path(next(iter(point.load().__path__))))
+        except (Exception, SystemExit) as error:  # it is anybody's code
+            left_out.append(f"{kind} of plug-in '{point.name}' ({point.value}): {type(error).__name__}: {error}")
+    files = {path: folder for folder in folders for path in named_files(folder).values()}
+    used = set(named_files(*folders, own).values())
+    left_out.extend(f"{path}: another one of {kind} has its name; rename it" for path in files if path not in used)
+    return (*folders, own)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:

@@ -30,7 +30,7 @@ _SUFFIXES = (".pdf", ".png")
 def write_figure(outline: Outline, records: Records, folder: Path) -> list[Path]:
     """Writes <folder>/<study>.pdf and .png and returns their paths; raises BadInput where there is nothing to draw."""
     figure = _drawing(outline, outline.drawing, records) if outline.drawing else _numbers(outline, records)
-    paths = [folder / f"{outline.name}{suffix}" for suffix in _SUFFIXES]
+    paths = [folder / f"{outline.file_name}{suffix}" for suffix in _SUFFIXES]
     for path in paths:
         save(figure, path)
     return paths

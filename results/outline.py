@@ -1,12 +1,15 @@
 """A selected study as plain data: its cells before there are numbers in them, and how they are laid out."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from datasets.options import divide_text
+from datasets.paths import is_file_name
 from results.records import dataset_id
 
 AVERAGE = "average"  # stands where a dataset does, here and in the published files
@@ -155,6 +158,11 @@ class Outline:
     def papers_setting(self) -> bool:
         """Whether what is run is what the paper ran: the study's preset, nothing changed."""
         return self.preset == self.study_preset and not self.settings
+
+    @property
+    def file_name(self) -> str:
+        """What its tables and figures are called; of a file of a person's own its name without folder and suffix."""
+        return re.sub(r"[^\w.-]+", "-", Path(self.name).stem) if is_file_name(self.name) else self.name
 
     @cached_property
     def keys(self) -> list[str]:

@@ -137,7 +137,7 @@ class _Collector:
         sizes = sorted({cell.samples_per_class for cell in cells})
         ranks, against, comparisons = _comparisons(outline, self.records)
         return Section(
-            anchor=f"{outline.name}-{outline.preset}-{len(self.cells)}",
+            anchor=f"{outline.file_name}-{outline.preset}-{len(self.cells)}",
             title=outline.title,
             preset=outline.preset,
             summary=verdict.summary() if outline.published else "",

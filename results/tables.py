@@ -234,7 +234,7 @@ def write_tables(outlines: Iterable[Outline], records: Records, with_empty: bool
     for outline in outlines:
         table = fill_table(outline, records)
         if with_empty or table.frame["n"].any():
-            paths += [_write(outline.name, suffix, table.render(form)) for form, suffix in _SUFFIXES.items()]
+            paths += [_write(outline.file_name, suffix, table.render(form)) for form, suffix in _SUFFIXES.items()]
     return paths
 
 

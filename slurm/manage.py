@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from benchmark.selection import study_names
-from datasets.registry import BadInput, canonical, unknown
+from datasets.paths import name_or_file
+from datasets.registry import BadInput, unknown
 from results.escape import one_line, printable
 from results.files import LOG
 from results.reader import Absent, RecordError, open_regular
@@ -83,9 +84,11 @@ def _print_file(path: Path, problems: list[str], last: int | None = None) -> Non
 
 def cancel_target(target: str, store: Path, note: Callable[[str], None]) -> None:
     """Cancels all jobs of a study, or one run; what is cancelled can be submitted again and goes on."""
-    if canonical(target) in study_names():
-        _cancel_study(canonical(target), store, note)
-    elif load_submissions(store):
+    study = name_or_file(target)
+    submissions = load_submissions(store)
+    if study in study_names() or any(submission.study == study for submission in submissions):
+        _cancel_study(study, store, note)
+    elif submissions:
         _cancel_run(target, store, note)
     else:
         raise unknown("study", target, study_names())

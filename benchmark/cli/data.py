@@ -1,11 +1,12 @@
 """The verbs about what there is: list, and data with its own verbs."""
 
+import sys
 from pathlib import Path
 
 import click
 
-from benchmark.cli.notes import note
-from benchmark.cli.options import FORMATS, Integers, Names, output_option
+from benchmark.cli.notes import answer, note
+from benchmark.cli.options import FILE, FORMATS, Integers, Names, output_option
 from datasets.registry import BadInput
 
 
@@ -102,4 +103,25 @@ def data_export(
     note(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB: {', '.join(names)}")
 
 
-VERBS: tuple[click.Command, ...] = (list_, data)
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=FILE)
+def validate(paths: tuple[Path, ...]) -> None:
+    """Say what is wrong with files of your own, a line for each fault.
+
+    PATHS: studies, presets and profiles (.yaml), method files (.py), folders and lists (.csv) of images. Exit status 1
+    where there is a fault.
+
+    \b
+    Example:
+      hydrabench validate mine.yaml my_method.py photographs/
+    """
+    from benchmark.cli.validation import faults_of
+
+    found = [faults_of(path) for path in paths]
+    for path, (kind, faults) in zip(paths, found, strict=True):
+        for line in faults or [f"{path}: {kind}, nothing wrong"]:
+            answer(line)
+    sys.exit(any(faults for _, faults in found))
+
+
+VERBS: tuple[click.Command, ...] = (list_, data, validate)

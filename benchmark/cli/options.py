@@ -147,7 +147,7 @@ def _settings(command: F) -> F:
 
 _AXES: dict[str, Option] = {
     "preset": click.option(
-        "--preset", help="paper, quick or demo; default: the study's own.", shell_complete=completion.presets
+        "--preset", help="paper, quick, demo, or a file; default: the study's own.", shell_complete=completion.presets
     ),
     "datasets": click.option(
         "--dataset",

@@ -25,7 +25,7 @@ from benchmark.cli.options import (
     stores_options,
 )
 from benchmark.selection import Selection, study_names
-from datasets.paths import real_path
+from datasets.paths import name_or_file, real_path
 from datasets.registry import BadInput, Malformed
 from results.escape import one_line, printable
 from results.stores import Stores
@@ -218,19 +218,21 @@ def compare(
 
 
 @click.command()
+@click.argument("studies", nargs=-1, shell_complete=completion.studies)
 @stores_options
 @output_option("The folder (default: results/report).")
-def report(output: Path | None, stores: Stores) -> None:
+def report(studies: tuple[str, ...], output: Path | None, stores: Stores) -> None:
     """Write one page that shows everything there is.
 
-    index.html, which needs no network.
+    index.html, which needs no network. STUDIES come first; of files of your own, name each.
     """
     from benchmark.outlines import of_unknown_presets, outlines_with_records
     from results.report import REPORT, write_report
 
     records = stores.records()
     records.problems += of_unknown_presets(records)
-    outlines = list(chain(*readable(study_names(), partial(outlines_with_records, records=records))))
+    names = dict.fromkeys([*map(name_or_file, studies), *study_names()])
+    outlines = list(chain(*readable(names, partial(outlines_with_records, records=records))))
     path = write_report(output or REPORT, outlines, stores, records)
     note_left_out(records.problems)
     note(f"wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")

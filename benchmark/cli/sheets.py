@@ -38,7 +38,7 @@ def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Pat
         except RecordError as error:
             how = outline.command("run", spec)
             raise BadInput(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
-    path = folder / f"{outline.name}.png"
+    path = folder / f"{outline.file_name}.png"
     write_atomically(path, draw_tiles(rows))
     return path
 

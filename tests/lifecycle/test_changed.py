@@ -16,13 +16,16 @@ from benchmark.checkout import code_state
 from benchmark.execute import execute
 from benchmark.plan import make_plan
 from benchmark.pool import Ended, Pool
+from benchmark.protocol import changed_since, forget_presets, load_preset
 from benchmark.run import Build, Run
-from benchmark.selection import Selection
+from benchmark.selection import PRESETS, Selection
 from benchmark.study import load_grid
 from benchmark.sweep import RunRequest, Screen, require_data, run_plan
 from datasets.base import DataChanged, _make_dataset
+from datasets.files import write_atomically
 from methods.baseline import Baseline
 from results.index import load_records
+from results.records import read_record
 from results.states import read_failure
 from results.stores import Stores
 from slurm.work import Order
@@ -198,3 +201,26 @@ def test_images_replaced_before_a_sweep_starts_are_named_and_nothing_runs(own, s
     draw_tree(own, seed=2)
     with pytest.raises(DataChanged, match="was replaced after its hash was taken: the same command"):
         require_data(jobs)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_job_is_done_with_the_preset_that_it_was_planned_with_and_says_that_the_file_changed(tmp_path, store):
+    preset = tmp_path / "My_Preset.yaml"
+    preset.write_bytes((PRESETS / "demo.yaml").read_bytes())
+    (run,) = load_grid("demo", Selection(str(preset), ("digits",), ("baseline",), (2,), (0,), TINY)).runs()
+    travels = pickle.dumps(run)
+    changed = preset.read_text().replace("threads: ", "threads: 3 # ")
+    write_atomically(preset, changed.encode())
+    forget_presets()  # as another process begins
+    arrived = pickle.loads(travels)
+    assert arrived == run and arrived.key == run.key and load_preset(run.preset).threads != 3
+    preset.unlink()
+    assert execute(arrived, store).state == "done"
+    record = read_record(store / run.path / "record.json")
+    assert record.preset == str(preset)
+    assert [line for line in record.warnings if "changed after this was planned" in line] == [
+        f"{preset} changed after this was planned; it is done as it was planned"
+    ]
+    write_atomically(preset, (PRESETS / "demo.yaml").read_bytes())
+    assert changed_since(run.preset) == ""
+    forget_presets()

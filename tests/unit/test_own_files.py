@@ -1,0 +1,232 @@
+"""Studies and presets that are anybody's files: found by path or brought by plug-ins, kept by jobs, checked."""
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmark.cli import cli
+from benchmark.cli.validation import faults_of
+from benchmark.outlines import load_outline, of_unknown_presets, outlines_with_records
+from benchmark.protocol import forget_presets, load_preset
+from benchmark.selection import PRESETS, STUDIES, Selection, preset_names, study_names
+from benchmark.study import load_grid, load_study
+from datasets import registry
+from datasets.registry import BadInput, with_plugged
+from results.records import write_record
+from results.stores import Stores
+from results.tables import write_tables
+
+STUDY = """\
+title: Mine
+rows: [dataset, method]
+columns: [samples_per_class]
+preset: My_Preset.yaml
+seeds: [0]
+blocks:
+  - datasets: [digits]
+    methods: [baseline, mixup]
+    samples_per_class: [2]
+"""
+METHOD = """\
+from dataclasses import dataclass
+import torch
+from methods.base import Method
+from methods.registry import register
+
+@register("{name}", label="Checked", source="a test")
+@dataclass(frozen=True)
+class Checked(Method):
+    "Nothing."
+    def augment(self, images, rng):
+        {does}
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A study of one's own and its preset, which is at its side."""
+    (tmp_path / "Own_Study.yaml").write_text(STUDY)
+    (tmp_path / "My_Preset.yaml").write_text((PRESETS / "demo.yaml").read_text())
+    yield tmp_path
+    forget_presets()
+
+
+@pytest.fixture
+def plug(monkeypatch):
+    """Makes entry points point at packages, for the time of a test."""
+
+    def install(**packages: str) -> None:
+        points = [EntryPoint("mine", value, f"hydrabench.{kind}") for kind, value in packages.items()]
+        found = lambda group: [point for point in points if point.group == group]  # noqa: E731
+        monkeypatch.setattr(registry, "entry_points", found)
+        caches()
+
+    def caches() -> None:
+        for cache in (with_plugged, load_study, load_preset):
+            cache.cache_clear()
+
+    monkeypatch.setattr(registry, "left_out", [])
+    yield install
+    monkeypatch.undo()
+    caches()
+
+
+def test_a_study_and_its_preset_are_found_by_path(mine, monkeypatch):
+    monkeypatch.chdir(mine)
+    grid = load_grid("Own_Study.yaml")
+    assert (grid.name, grid.preset) == (str(mine / "Own_Study.yaml"), str(mine / "My_Preset.yaml"))
+    plain = load_grid(str(mine / "Own_Study.yaml"), Selection("demo"))
+    assert [run.key for run in grid.runs()] == [run.key for run in plain.runs()]  # where values lie is in no key
+    assert load_grid("demo", Selection("My_Preset.yaml")).preset == grid.preset
+
+
+def test_a_file_that_changed_is_read_anew(mine):
+    path = str(mine / "Own_Study.yaml")
+    before = [run.key for run in load_grid(path).runs()]
+    preset = mine / "My_Preset.yaml"
+    preset.write_text(preset.read_text().replace("    epochs: ", "    epochs: 1"))
+    (mine / "Own_Study.yaml").write_text(STUDY.replace("seeds: [0]", "seeds: [0, 1]"))
+    after = [run.key for run in load_grid(path).runs()]
+    assert (len(before), len(after)) == (2, 4) and not {*before} & {*after}
+
+
+def test_what_is_wrong_is_said_as_of_built_in_files(mine):
+    (mine / "table1.yaml").write_text(STUDY)
+    with pytest.raises(BadInput, match=r"table1\.yaml: there is a study of this name"):
+        load_grid(str(mine / "table1.yaml"))
+    with pytest.raises(BadInput, match=r"nowhere\.yaml: not readable: No such file"):
+        load_grid("demo", Selection(str(mine / "nowhere.yaml")))
+    (mine / "Own_Study.yaml").write_text(STUDY + "colums: []\n")
+    with pytest.raises(BadInput, match=r"Own_Study\.yaml:10: colums: unknown key 'colums'; did you mean columns"):
+        load_grid(str(mine / "Own_Study.yaml"))
+
+
+def test_tables_and_the_page_of_all_records_find_the_file_again(mine, store, make_record, monkeypatch):
+    for number, run in enumerate(load_grid(str(mine / "Own_Study.yaml")).runs()):
+        write_record(store / run.path, make_record(run, 50.0 + number))
+    records = Stores(store, True).records()
+    assert {entry.preset for entry in records} == {str(mine / "My_Preset.yaml")} and not of_unknown_presets(records)
+    (outline,) = outlines_with_records(str(mine / "Own_Study.yaml"), records)
+    assert outline.file_name == "Own_Study" and str(mine / "Own_Study.yaml") in outline.command("run")
+    monkeypatch.setattr("results.tables.TABLES", mine / "tables")
+    assert "51.00" in write_tables([outline], records, False)[0].read_text()
+    (mine / "My_Preset.yaml").unlink()
+    forget_presets()
+    assert "there is no preset" in of_unknown_presets(records)[0]
+
+
+def test_plug_ins_bring_studies_and_presets(mine, plug, monkeypatch):
+    monkeypatch.syspath_prepend(str(mine))
+    package = mine / "brought"
+    package.mkdir()
+    (package / "Night_Study.yaml").write_text(STUDY.replace("My_Preset.yaml", "Night-Preset"))
+    (package / "night_preset.yaml").write_text((PRESETS / "demo.yaml").read_text())
+    (package / "table1.yaml").write_text(STUDY)
+    plug(studies="brought", presets="brought")
+    assert "night-study" in study_names() and "night-preset" in preset_names()
+    assert load_grid("Night_STUDY").preset == "night-preset"
+    assert load_study("table1").title != "Mine"
+    assert any("brought/table1.yaml: another one of studies has its name" in line for line in registry.left_out)
+    sys.modules.pop("brought")
+
+
+def test_a_plug_in_that_cannot_be_imported_is_named_and_hides_nothing(plug):
+    plug(studies="nowhere_at_all")
+    assert study_names() == sorted(path.stem for path in STUDIES.glob("*.yaml"))
+    assert registry.left_out == [
+        "studies of plug-in 'mine' (nowhere_at_all): ModuleNotFoundError: No module named 'nowhere_at_all'"
+    ]
+
+
+def test_every_fault_of_a_study_is_a_line(mine):
+    path = mine / "Own_Study.yaml"
+    assert faults_of(path) == ("a study", [])
+    path.write_text(STUDY.replace("digits", "digitz").replace("mixup", "mixupp"))
+    assert faults_of(path)[1] == [
+        f"{path}:7: blocks.0.datasets.0: unknown dataset 'digitz'; did you mean digits?",
+        f"{path}:8: blocks.0.methods.1: unknown method 'mixupp'; did you mean mixup or mixupn or nmix?",
+    ]
+    path.write_text(STUDY.replace("title: Mine\n", "").replace("seeds: [0]", "seeds: [-1, x]"))
+    assert [line.split(": ")[1] for line in faults_of(path)[1]] == ["title", "seeds.0", "seeds.1"]
+    path.write_text(STUDY.replace("My_Preset", "nowhere"))
+    assert "nowhere.yaml: not readable" in faults_of(path)[1][0]
+    path.write_text(STUDY + "published: none.csv\n")
+    assert faults_of(path)[1] == [f"{path}:10: published: results/published has no none.csv"]
+
+
+def test_every_fault_of_a_preset_or_a_profile_is_a_line(mine):
+    path = mine / "My_Preset.yaml"
+    assert faults_of(path) == ("a preset", [])
+    path.write_text(path.read_text().replace("epochs: ", "epochs: -"))
+    assert any("protocol.epochs: Input should be greater" in line for line in faults_of(path)[1])
+    path.write_text("description: x\nthreads: 0\nprotocols: {smal: {}}\n")
+    assert {line.removeprefix(f"{path}:")[0] for line in faults_of(path)[1]} == {"2", "3"}
+    (mine / "p.yaml").write_text("executor: local\ntime: 5\nqos: x\n")
+    assert faults_of(mine / "p.yaml")[0] == "a profile" and "5 has no unit" in faults_of(mine / "p.yaml")[1][0]
+    (mine / "p.yaml").write_text("a: 1\n")
+    assert "none of the keys blocks (a study), protocols (a preset), executor" in faults_of(mine / "p.yaml")[1][0]
+
+
+@pytest.mark.parametrize(
+    ("does", "fault"),
+    [
+        ("return images", None),
+        ("return images + torch.zeros(3, 5)", "method 'checked': line 11: RuntimeError: The size of tensor a"),
+        ("retrun images", "line 11: SyntaxError"),
+    ],
+)
+@pytest.mark.usefixtures("one_thread")
+def test_a_method_file_is_tried(tmp_path, monkeypatch, does, fault):
+    from methods.registry import registry as methods
+
+    methods.entries()
+    monkeypatch.setattr(methods, "_entries", dict(methods._entries))
+    path = tmp_path / "checked.py"
+    path.write_text(METHOD.format(name="checked", does=does))
+    kind, found = faults_of(path)
+    assert kind == "a method file" and (found == [] if fault is None else fault in found[0])
+
+
+def test_a_method_file_without_a_method_or_with_half_a_one_is_told(tmp_path, monkeypatch):
+    from methods.registry import registry as methods
+
+    methods.entries()
+    monkeypatch.setattr(methods, "_entries", dict(methods._entries))
+    path = tmp_path / "checked.py"
+    path.write_text("x = 1\n")
+    assert "registers no method" in faults_of(path)[1][0]
+    text = METHOD.format(name="checked", does="return images")
+    path.write_text(text.replace("@dataclass(frozen=True)\n", ""))
+    assert faults_of(path)[1] == [
+        f"{path}: method 'checked': put @dataclass(frozen=True) between @register and the class: "
+        "its fields are its parameters"
+    ]
+    path.write_text(text.replace("checked", "mixup"))
+    assert "method 'mixup' is registered twice" in faults_of(path)[1][0]
+
+
+def test_every_image_that_cannot_be_read_is_a_line(tmp_path, draw_tree):
+    root = draw_tree(tmp_path / "images", 0)
+    assert faults_of(root) == ("images", [])
+    for place in ("train/a/0.png", "test/b/1.png"):
+        (root / place).write_bytes(b"no image")
+    kept = faults_of(root)[1]
+    assert [str(Path(line.split(" is ")[0]).relative_to(root)) for line in kept] == ["train/a/0.png", "test/b/1.png"]
+    assert "needs" in faults_of(tmp_path)[1][0]
+
+
+def test_the_verb_prints_faults_and_its_status_says_so(mine):
+    good = CliRunner().invoke(cli, ["validate", str(mine / "Own_Study.yaml"), str(mine / "My_Preset.yaml")])
+    assert (good.exit_code, good.stdout.count("nothing wrong")) == (0, 2)
+    (mine / "My_Preset.yaml").write_text("- 1\n")
+    bad = CliRunner().invoke(cli, ["validate", str(mine / "Own_Study.yaml"), str(mine / "My_Preset.yaml")])
+    assert bad.exit_code == 1 and len(bad.stdout.splitlines()) == 2
+
+
+def test_an_outline_of_a_file_is_never_taken_from_the_cache(mine):
+    first = load_outline(str(mine / "Own_Study.yaml"), Selection())
+    (mine / "Own_Study.yaml").write_text(STUDY.replace("Mine", "Yours"))
+    assert (first.title, load_outline(str(mine / "Own_Study.yaml"), Selection()).title) == ("Mine", "Yours")
