@@ -2,11 +2,13 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import RLock
 from pathlib import Path
@@ -36,6 +38,7 @@ class Ended(NamedTuple):
 Watch = Callable[[dict[str, tuple[Job, Progress]], list[Ended]], None]
 
 _stop: Any = None  # the worker process's own StopRequest
+_performing = threading.Lock()
 
 
 def _start_worker(parent: int, deadline: float | None, asked: Any) -> None:
@@ -45,11 +48,29 @@ def _start_worker(parent: int, deadline: float | None, asked: Any) -> None:
     global _stop
     _stop = StopRequest(deadline, asked, parent)
     _stop.listen()
+    threading.Thread(target=_end_after_parent, daemon=True).start()
     code_state()  # the code that this process imports, whatever is committed later
+
+
+def _end_after_parent() -> None:
+    """Ends a worker that its parent left behind, once what it performs has stopped at a checkpoint.
+
+    It may wait for ever: for a lock of the pool's that another worker held when it was killed.
+    """
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        with _performing:
+            os._exit(1)
 
 
 def perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
     """Executes a run or builds an artifact in this process; returns its outcome's state and message."""
+    with _performing:
+        return _perform(job, store, options)
+
+
+def _perform(job: Job, store: Path, options: dict) -> tuple[str, str]:
     if _stop and _stop():
         return "unfinished", "stopped before it began"
     from benchmark.build import build

@@ -33,6 +33,23 @@ DIE_FIRST = """
 DIE_ALWAYS = """
     os.kill(os.getpid(), signal.SIGKILL)
 """
+WAIT_FOR_A_LOCK = """
+import multiprocessing, os, sys
+from benchmark.pool import _start_worker
+
+def work(parent, lock):
+    _start_worker(parent, None, None)
+    print(os.getpid(), flush=True)
+    lock.acquire()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    lock = context.RLock()
+    lock.acquire()
+    worker = context.Process(target=work, args=(os.getpid(), lock))
+    worker.start()
+    worker.join()
+"""
 WAIT_FOR_THE_PARENTS_DEATH = """
     parent = os.getppid()
     open({marker!r} + str(os.getpid()), "w").close()
@@ -99,6 +116,19 @@ def test_workers_whose_parent_was_killed_while_they_import_end_and_do_nothing(st
     _, alive = psutil.wait_procs(workers, timeout=240)
     assert not alive
     assert not [path for path in store.rglob("*") if path.is_file()]
+
+
+def test_a_worker_that_waits_for_a_lock_ends_with_its_parent(tmp_path):
+    """The lock of a pool is never released when another worker is killed while it holds it."""
+    (tmp_path / "script.py").write_text(WAIT_FOR_A_LOCK)
+    command = [sys.executable, str(tmp_path / "script.py")]
+    parent = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert parent.stdout
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs([worker], timeout=240)
+    assert not alive
 
 
 def test_a_job_whose_parent_was_killed_while_it_imports_ends_and_does_nothing(store, tmp_path, in_workers):
