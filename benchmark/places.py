@@ -46,7 +46,7 @@ def place_of_run(record: Record, found: Path) -> Path:
     """
     run = record.run
     try:
-        method = _method(run["method"])
+        method = method_of(run["method"])
         known = canonical(method.identity) == canonical(run["method"])  # as JSON, where a tuple is a list
     except (BadInput, KeyError, TypeError, AttributeError):
         known = False
@@ -55,10 +55,10 @@ def place_of_run(record: Record, found: Path) -> Path:
     return _safe(run_folder(record.kind, run["dataset"]["name"], *numbers), 4 if record.kind == CLASSIFY else 6)
 
 
-def _method(identity: dict[str, Any]) -> Method:
+def method_of(identity: dict[str, Any]) -> Method:
     """The method of a record's identity; raises BadInput, among others, where this program has no such method."""
     method = make_method(registry.get(identity["name"]), identity["parameters"])
-    return Composition(method, _method(identity["automatic"])) if "automatic" in identity else method
+    return Composition(method, method_of(identity["automatic"])) if "automatic" in identity else method
 
 
 def place_of_artifact(record: ArtifactRecord) -> Path:

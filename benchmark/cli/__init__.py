@@ -2,7 +2,7 @@
 
 import click
 
-from benchmark.cli import data, generators, results, sweeps
+from benchmark.cli import classifiers, data, generators, results, sweeps
 
 
 @click.version_option(package_name="hydrabench")
@@ -19,6 +19,6 @@ def cli() -> None:
     """
 
 
-for _verbs in (sweeps.VERBS, results.VERBS, data.VERBS, generators.VERBS):
+for _verbs in (sweeps.VERBS, results.VERBS, classifiers.VERBS, data.VERBS, generators.VERBS):
     for _verb in _verbs:
         cli.add_command(_verb)
