@@ -20,9 +20,14 @@ _PLAIN = "baseline"
 
 
 def register(name: str, *, label: str, source: str) -> Callable[[M], M]:
-    """Registers a frozen dataclass as the method `name`; `source` cites where it comes from."""
+    """Registers a frozen dataclass as the method `name`; `source` cites where it comes from.
+
+    Raises TypeError for a class that is none: its fields would be no parameters, and no part of a run's key.
+    """
 
     def decorate(cls: M) -> M:
+        if "__dataclass_params__" not in vars(cls):
+            raise TypeError(f"method '{name}': {cls.__name__} needs @dataclass(frozen=True) below @register(...)")
         cls.name, cls.label, cls.source = name, label, source
         cls.__pydantic_config__ = {"allow_inf_nan": False}  # type: ignore[attr-defined]
         registry.add(name, cls)

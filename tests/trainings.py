@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.protocol import Protocol, resolve_protocol
+from benchmark.stop import StopRequest
 from benchmark.training.loop import Training
 from datasets.base import get_dataset
 from methods.base import Method
@@ -62,3 +63,10 @@ def advanced(training: T, steps: int) -> T:
 def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def stop_after(steps: int) -> StopRequest:
+    """A request that comes true after some steps."""
+    request, asked = StopRequest(), iter([False] * steps)
+    request.__class__ = type("After", (StopRequest,), {"__call__": lambda self: next(asked, True)})
+    return request

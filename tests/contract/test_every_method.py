@@ -1,25 +1,38 @@
-"""Every registered method, plain and behind every automatic augmentation, trains two steps and is recorded."""
+"""Every registered method, plain and behind every automatic augmentation, trains two steps and is recorded.
 
+It draws from its own streams, and what it trains first is taken up where it stopped.
+"""
+
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from benchmark.build import build
 from benchmark.checkout import code_state
 from benchmark.execute import execute
+from benchmark.reference import RealFeatures
+from benchmark.run import with_needs
+from methods.artifacts import Recipe
 from methods.base import Method
 from methods.compose import Composition, Prepared
 from methods.registry import parse_method, registry
 from methods.task import Batch, Task
+from results.artifacts import ARTIFACT, read_artifact, read_tensors
 from results.records import read_record
+from trainings import stop_after
 
 AVAILABLE = [name for name, cls in registry.entries().items() if cls().available or cls.by_files]
 AUTOMATIC = [name for name, cls in registry.entries().items() if cls.automatic]
 COMPOSED = [f"{name}+{auto}" for name in AVAILABLE for auto in AUTOMATIC if name not in AUTOMATIC]
 
 
+@pytest.mark.usefixtures("draws_are_its_own")
 @pytest.mark.parametrize("method", AVAILABLE + COMPOSED)
 def test_two_steps_on_the_embedded_dataset(method, store, make_run):
     run = make_run(method, size=1, batch_size=10)
@@ -39,6 +52,63 @@ def test_the_same_run_gives_the_same_bits(method, tmp_path, make_run):
     first, second = (read_record(tmp_path / store / run.path / "record.json") for store in ("a", "b"))
     assert first.weights_sha256 == second.weights_sha256
     assert first.metrics == second.metrics
+
+
+DRAWS: dict[str, Callable[[], object]] = {
+    "torch": lambda: torch.rand(1),
+    "numpy": np.random.rand,
+    "random": random.random,
+}
+
+
+@dataclass(frozen=True)
+class Foreign(Method):
+    """Draws from a stream that is not its own."""
+
+    name = "foreign"
+    label = "Foreign"
+    source = "a test"
+    stream: str = "torch"
+
+    def augment(self, images, rng):
+        DRAWS[self.stream]()
+        return images
+
+
+@pytest.mark.usefixtures("draws_are_its_own")
+@pytest.mark.parametrize("stream", DRAWS)
+def test_a_draw_from_a_stream_of_everybodys_is_found(stream, store, make_run):
+    outcome = execute(replace(make_run(size=1, batch_size=10), method=Foreign(stream)), store)
+    assert outcome.state == "failed" and f"Batches.next draws from the stream of {stream}" in outcome.message
+
+
+TRAIN_FIRST = [
+    name
+    for name in AVAILABLE
+    if registry.get(name).needs is not Method.needs or registry.get(name).learns_from is not Method.learns_from
+]
+
+
+@pytest.mark.usefixtures("draws_are_its_own")
+@pytest.mark.parametrize("method", TRAIN_FIRST)
+def test_an_artifact_that_was_stopped_is_taken_up_with_the_same_bits(method, tmp_path, make_run):
+    for job in with_needs(make_run(method, size=1, batch_size=10).artifacts):
+        assert build(job, tmp_path / "whole").state == "done"
+        stopped = build(job, tmp_path / "stopped", stop=stop_after(1))
+        assert stopped.state == "unfinished", f"{job} needs two steps here, see tests/shortened.py: {stopped.message}"
+        assert build(job, tmp_path / "stopped").state == "done"
+        assert read_artifact(tmp_path / "stopped" / job.path / ARTIFACT).resumed == 1
+        first, second = (read_tensors(tmp_path / store / job.path) for store in ("whole", "stopped"))
+        assert first == second
+
+
+def test_every_recipe_is_taken_up(make_run):
+    """Those of methods here; features of real images, which a measure has, in tests/contract/test_fid.py."""
+    here = {type(job.artifact.recipe) for name in TRAIN_FIRST for job in with_needs(make_run(name).artifacts)}
+    assert {cls for cls in Recipe.__subclasses__() if cls.__module__.startswith(("benchmark.", "methods."))} == {
+        *here,
+        RealFeatures,
+    }
 
 
 def test_an_unavailable_method_is_known_but_has_no_run(monkeypatch):

@@ -16,7 +16,6 @@ from benchmark.cli.listing import find_record
 from benchmark.execute import execute
 from benchmark.plan import make_plan
 from benchmark.run import Build
-from benchmark.stop import StopRequest
 from benchmark.study import Grid, load_study
 from benchmark.training.nets import weights_hash
 from datasets.base import get_dataset
@@ -32,6 +31,7 @@ from results.locks import Lock
 from results.reader import read_json
 from results.records import read_record
 from results.stores import Stores
+from trainings import stop_after
 
 
 class TinyBuilding:
@@ -163,12 +163,6 @@ def test_datasets_of_one_training_source_share_a_key_and_others_do_not():
     assert key("cifair10") == key("cifar10") == key("cifar10-dedup")
     assert len({key("cifair10"), key("cifair100"), key("stl10"), key("cifair10", steps=31)}) == 4
     assert key("stl10") == key("stl10-part")
-
-
-def stop_after(steps: int) -> StopRequest:
-    request, asked = StopRequest(), iter([False] * steps)
-    request.__class__ = type("After", (StopRequest,), {"__call__": lambda self: next(asked, True)})
-    return request
 
 
 def test_an_interrupted_building_goes_on_with_the_same_bits(store, tmp_path, shaky):

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.execute import Options, execute
-from benchmark.stop import StopRequest
 from results.files import FAILURE
 from results.reader import read_json
 from results.records import read_record
+from trainings import stop_after
 
 CHILD = """
 import sys
@@ -74,13 +74,6 @@ def test_killed_twice_and_resumed_gives_the_same_bits(tmp_path, method):
         "record.json",
         "run.log",
     ]
-
-
-def stop_after(steps: int) -> StopRequest:
-    """A request that comes true after some steps."""
-    request, asked = StopRequest(), iter([False] * steps)
-    request.__class__ = type("After", (StopRequest,), {"__call__": lambda self: next(asked, True)})
-    return request
 
 
 def test_a_method_with_its_own_network_and_schedule_resumes_with_the_same_bits(store, make_run, tmp_path):

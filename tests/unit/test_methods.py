@@ -46,6 +46,15 @@ def test_text_round_trips(text):
     assert parse_method(format_method(method)) == method
 
 
+def test_a_method_that_is_no_dataclass_gets_a_hint():
+    class Plain(Method):
+        strength: float = 0.1
+
+    with pytest.raises(TypeError, match=r"^method 'plain': Plain needs @dataclass\(frozen=True\) below @register"):
+        register("plain", label="Plain", source="a test")(Plain)
+    assert "plain" not in registry.entries()
+
+
 @pytest.mark.parametrize("name", sorted(registry.entries()))
 def test_every_registered_method_round_trips(name):
     assert format_method(parse_method(name)) == name
