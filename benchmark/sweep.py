@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmark.checkout import code_state
-from benchmark.durations import about, parse_duration
 from benchmark.estimate import has_gpu
 from benchmark.job import Job, doubts, sweep_up_after
 from benchmark.plan import Plan
@@ -18,6 +17,7 @@ from benchmark.protocol import usable_cores
 from benchmark.run import Build, with_needs
 from datasets.registry import BadInput
 from datasets.subset import find_subset
+from results.durations import about, parse_duration
 from results.files import FAILURE
 
 _ASK_HOURS = 24

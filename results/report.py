@@ -1,56 +1,34 @@
 """One page about everything: HTML by a template that escapes every string, with all it needs inside."""
 
-import datetime
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from datasets.base import CHECKOUT
 from datasets.paths import real_path
-from results.compare import accuracies_of, compare, rank
 from results.files import HISTORY, write_atomically
-from results.folders import Surroundings, look_around
+from results.folders import look_around
+from results.headline import Headline, headline
 from results.histories import read_history
 from results.index import Entry, Records
 from results.metrics import METRICS
-from results.outline import CellSpec, Outline
+from results.outline import Outline
 from results.reader import RecordError
 from results.records import Record
+from results.sections import Collector, Section, link_to
 from results.stores import Stores
-from results.verdict import Verdict, judge_study
+from results.verdict import STATES
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT = CHECKOUT / "results" / "report"
-_TOLD = ("ours", "std", "n", "published", "published_std", "z", "p", "p_equal", "margin")
-MOST_CURVES = 5000  # runs; a page of that many has about 9 MB
-
-
-@dataclass(frozen=True)
-class Section:
-    """A study at one preset. columns: samples per class; rows: label texts and one cell number (or None) per column.
-
-    coverage: runs by state; ranks: (method, average rank); comparisons: of every method with the first.
-    """
-
-    anchor: str
-    title: str
-    preset: str
-    summary: str
-    note: str
-    command: str
-    columns: list[int]
-    rows: list[dict[str, Any]]
-    coverage: dict[str, int]
-    against: str
-    ranks: list[tuple[str, float]]
-    comparisons: list[dict[str, Any]]
+FIRST = "table1"  # the study that people come for
+MOST_CURVES = 5000  # runs; a page of that many has about 4 MB
 
 
 @dataclass(frozen=True)
@@ -60,6 +38,8 @@ class Page:
     made: str  # when, UTC
     stores: list[str]  # folders
     counts: dict[str, int]  # runs by state
+    headline: Headline
+    news: list[dict[str, str]]  # the newest records
     sections: list[Section]
     cells: list[dict[str, Any]]  # what is shown when a cell is pointed at, by number
     runs: list[dict[str, Any]]  # learning curves
@@ -74,18 +54,19 @@ class Page:
     methods: list[str]
     presets: list[str]
     shown: dict[str, str]  # what people are shown for an id of a dataset that is no name
+    labels: dict[str, str]  # of methods, by row
 
 
 def render(page: Page) -> str:
-    """The whole page; its only foreign code is plotly.js, which is inside."""
-    from plotly.offline import get_plotlyjs
-
+    """The whole page, which needs nothing beside it."""
     loader = FileSystemLoader(TEMPLATES)
     templates = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     values = {field.name: getattr(page, field.name) for field in fields(page)}
-    return templates.get_template("report.html").render(**values, plotly=get_plotlyjs())
+    names = ("name", "preset", "files", "chart")
+    tables = {one.anchor: {name: getattr(one, name) for name in names} for one in page.sections}
+    return templates.get_template("report.html").render(**values, verdicts=STATES, tables=tables)
 
 
 def write_report(folder: Path, outlines: Iterable[Outline], stores: Stores, records: Records) -> Path:
@@ -96,100 +77,46 @@ def write_report(folder: Path, outlines: Iterable[Outline], stores: Stores, reco
 
 
 def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, folder: Path) -> Page:
-    """The page of what `stores` hold, a section per outline; folder: where it will lie, for its links to records."""
-    around = look_around(stores)
-    collector = _Collector(records, around, folder)
-    outlines = list(outlines)
-    shown = {spec.dataset_id: spec.dataset_shown for outline in outlines for spec in outline.measured_cells}
-    sections = [collector.section(outline) for outline in outlines]
-    whole = [record for entry in records if (record := _whole(entry))]
+    """The page of what `stores` hold, a section per outline; folder: where it will lie, for its links to records.
+
+    First come people's own images, then Table 1, then the other studies that are begun.
+    """
+    around, now = look_around(stores), datetime.now(UTC)
+    collector = Collector(records, around, folder)
+    outlines = sorted(outlines, key=lambda outline: _place(outline, records))
+    specs = [spec for outline in outlines for spec in outline.measured_cells]
+    shown = {spec.dataset_id: spec.dataset_shown for spec in specs}
+    labels = {spec.method: spec.method_label for spec in specs}
+    whole = [(entry, record) for entry in records if (record := _whole(entry))]
+    head = headline(outlines, records, whole, now)
     return Page(
-        made=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        made=now.strftime("%Y-%m-%d %H:%M UTC"),
         stores=[str(store) for store in stores.folders()],
         counts={"done": len(records.by_key), **around.counts(records.by_key)},
-        sections=sections,
+        headline=head,
+        news=[_news(entry, record, shown, folder) for entry, record in head.new],
+        sections=[collector.section(outline) for outline in outlines],
         cells=collector.cells,
         runs=[_curve(entry, shown) for entry in islice(records, MOST_CURVES)],
         generators=around.generators,
         samples=around.samples,
         failures=around.failures,
-        machines=_machines(whole),
-        versions=_versions(whole),
+        machines=_machines(record for _, record in whole),
+        versions=_versions(record for _, record in whole),
         left_out=around.left_out + _too_many(len(records.by_key)),
         problems=list(dict.fromkeys([*records.problems, *around.problems])),
         datasets=_unique(entry.dataset for entry in records),
         methods=_unique(entry.row for entry in records),
         presets=_unique(entry.preset for entry in records),
         shown=shown,
+        labels=labels,
     )
 
 
-class _Collector:
-    """Numbers the cells of all sections, so that the page holds what belongs to each once."""
-
-    def __init__(self, records: Records, around: Surroundings, folder: Path):
-        self.records, self.around, self.folder = records, around, folder
-        self.cells: list[dict[str, object]] = []
-
-    def section(self, outline: Outline) -> Section:
-        verdict = judge_study(outline, self.records)
-        cells = outline.measured_cells
-        sizes = sorted({cell.samples_per_class for cell in cells})
-        ranks, against, comparisons = _comparisons(outline, self.records)
-        return Section(
-            anchor=f"{outline.file_name}-{outline.preset}-{len(self.cells)}",
-            title=outline.title,
-            preset=outline.preset,
-            summary=verdict.summary() if outline.published else "",
-            note=outline.note,
-            command=outline.command("run"),
-            columns=sizes,
-            rows=self._rows(outline, list(zip(cells, verdict.cells, strict=True)), sizes),
-            coverage=dict(Counter(self._state(key) for cell in outline.first_cells for key in cell.keys)),
-            against=against,
-            ranks=ranks,
-            comparisons=comparisons,
-        )
-
-    def _rows(self, outline: Outline, cells: list[tuple[CellSpec, Verdict]], sizes: list[int]) -> list[dict]:
-        rows: dict[tuple[str, str, str], dict] = {}
-        for spec, verdict in cells:
-            row = rows.setdefault((spec.dataset, spec.method, spec.metric), self._row(spec, outline.preset, len(sizes)))
-            row["cells"][sizes.index(spec.samples_per_class)] = len(self.cells)
-            self.cells.append(self._cell(outline, spec, verdict))
-        return list(rows.values())
-
-    def _row(self, spec: CellSpec, preset: str, columns: int) -> dict[str, object]:
-        names = {"dataset": spec.dataset_id, "dataset_label": spec.dataset_label, "preset": preset}
-        metric = "" if spec.metric == "top1" else f", {METRICS[spec.metric].heading}"
-        return names | {"method": spec.method, "method_label": spec.method_label + metric, "cells": [None] * columns}
-
-    def _cell(self, outline: Outline, spec: CellSpec, verdict: Verdict) -> dict[str, object]:
-        seeds = list(zip(outline.seeds, spec.keys, strict=False))
-        states = {seed: self._state(key) for seed, key in seeds}
-        counts = Counter(states.values())
-        value: dict[str, object] = {name: getattr(verdict, name) for name in _TOLD}
-        value |= {"state": verdict.state, "asked": len(outline.seeds), "seeds": states}
-        value |= {"open": ", ".join(f"{counts[state]} {state}" for state in ("running", "failed") if counts[state])}
-        links = {seed: self._link(self.records.by_key[key]) for seed, key in seeds if key in self.records.by_key}
-        return value | {"command": outline.command("run", spec), "links": links}
-
-    def _state(self, key: str) -> str:
-        return "done" if key in self.records.by_key else self.around.states.get(key, "missing")
-
-    def _link(self, entry: Entry) -> str:
-        return quote(os.fsencode(os.path.relpath(entry.path, self.folder)))
-
-
-def _comparisons(outline: Outline, records: Records) -> tuple[list[tuple[str, float]], str, list[dict[str, object]]]:
-    """Average ranks, the method that the others are compared with, and the comparisons."""
-    found = {name: values for name, values in accuracies_of(outline, records).items() if values}
-    if len(found) < 2:
-        return [], "", []
-    against = next(iter(found))
-    shared = set.intersection(*map(set, found.values()))
-    ranks = sorted(rank(found, outline.metrics[0]).ranks.items(), key=lambda item: item[1]) if shared else []
-    return ranks, against, [asdict(one) for one in compare(found, against)]
+def _place(outline: Outline, records: Records) -> tuple[bool, bool, bool]:
+    """Sorts own images before Table 1 before the rest, and what is begun before what is not."""
+    begun = any(key in records.by_key for key in outline.keys)
+    return not any(cell.content for cell in outline.measured_cells), outline.name != FIRST, not begun
 
 
 def _whole(entry: Entry) -> Record | None:
@@ -203,12 +130,18 @@ def _too_many(count: int) -> list[str]:
     return [f"learning curves of {count - MOST_CURVES} of {count} runs"] if count > MOST_CURVES else []
 
 
-def _curve(entry: Entry, shown: Mapping[str, str]) -> dict[str, object]:
-    history = read_history(entry.path.parent / HISTORY)
+def _names(entry: Entry, shown: Mapping[str, str]) -> dict[str, Any]:
     names = {"dataset": entry.dataset, "method": entry.row, "preset": entry.preset, "size": entry.samples_per_class}
-    names |= {"shown": shown.get(entry.dataset, entry.dataset)}
-    names |= {"seed": entry.seed, "result": _result(entry)}
-    return names | {"step": history.get("step", []), "loss": history.get("loss", [])}
+    return names | {"shown": shown.get(entry.dataset, entry.dataset), "seed": entry.seed, "result": _result(entry)}
+
+
+def _curve(entry: Entry, shown: Mapping[str, str]) -> dict[str, Any]:
+    history = read_history(entry.path.parent / HISTORY)
+    return _names(entry, shown) | {"step": history.get("step", []), "loss": history.get("loss", [])}
+
+
+def _news(entry: Entry, record: Record, shown: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    return _names(entry, shown) | {"finished": record.finished[:16].replace("T", " "), "link": link_to(entry, folder)}
 
 
 def _result(entry: Entry) -> str:

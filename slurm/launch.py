@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.checkout import code_state
-from benchmark.durations import about
 from benchmark.estimate import Costs
 from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
@@ -17,6 +16,7 @@ from benchmark.run import Build
 from benchmark.study import Grid
 from benchmark.sweep import require_data, warn
 from datasets.registry import BadInput
+from results.durations import about
 from results.locks import Lock, LockHeld
 from results.states import read_failure
 from results.stores import Stores

@@ -14,11 +14,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.durations import about
 from benchmark.estimate import Costs
 from benchmark.plan import Plan, make_plan
 from benchmark.run import Build, Run
 from benchmark.study import Grid
+from results.durations import about
 from results.escape import one_line
 from results.locks import read_holder
 from results.states import read_progress

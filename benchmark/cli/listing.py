@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from benchmark.cli.notes import note_left_out, readable
-from benchmark.durations import about
 from benchmark.selection import preset_names, study_names
 from datasets.base import registry as dataset_registry
 from datasets.registry import BadInput, unknown
 from results.artifacts import ARTIFACT, artifact_files
+from results.durations import about
 from results.files import RECORD
 from results.stores import Stores
 

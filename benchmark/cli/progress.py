@@ -16,10 +16,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmark.durations import about
 from benchmark.job import Job
 from benchmark.pool import Ended
 from benchmark.run import size_text
+from results.durations import about
 from results.escape import one_line
 from results.states import Progress as Position
 

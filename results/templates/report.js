@@ -1,18 +1,4 @@
-"use strict";
-// What comes from records is only ever set as textContent, as an attribute value, or as data of a plot.
-const find = (selector, within = document) => [...within.querySelectorAll(selector)];
-const byId = (id) => document.getElementById(id);
-const read = (id) => JSON.parse(byId(id).textContent);
-const cells = read("cells"), runs = read("runs"), generators = read("generators");
-const MOST = 40;
-byId("most-curves").textContent = MOST;
-
-function element(tag, text, attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
+const MOST_PANELS = 12;
 
 // Filters: an element with data-dataset, data-method or data-preset shows while each agrees with what is chosen.
 const AXES = ["dataset", "method", "preset"];
@@ -21,11 +7,20 @@ const agrees = (values, wanted) => AXES.every((axis) => !wanted[axis] || values[
 
 function applyFilters() {
   const wanted = chosen(), onlyRun = byId("only-run").checked;
-  for (const one of find("[data-preset]")) {
-    const empty = onlyRun && one.matches("table.results tr") && !one.querySelector("[data-value]");
-    one.hidden = empty || !agrees(one.dataset, wanted);
-  }
+  const empty = (one) => onlyRun && (one.dataset.done === "0" || (one.matches("table.results tr") && !one.querySelector("[data-value]")));
+  for (const one of find("[data-preset]")) one.hidden = empty(one) || !agrees(one.dataset, wanted);
+  for (const table of find("table.results")) hideColumns(table, onlyRun);
+  for (const one of find("#tables section, #comparisons details")) one.hidden ||= !find("tbody tr", one).some((row) => !row.hidden);
+  for (const one of find(".part")) one.hidden = onlyRun && find("[data-preset]", one).length > 0 && find("[data-preset]", one).every((inner) => inner.hidden);
   drawRuns();
+}
+
+function hideColumns(table, onlyRun) {
+  const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+  [...table.tHead.rows[0].cells].forEach((head, at) => {
+    const empty = onlyRun && !head.matches(".name") && !rows.some((row) => row.cells[at].dataset.value);
+    for (const row of table.rows) row.cells[at].hidden = empty;
+  });
 }
 
 // Sorting: by data-value, then as numbers where all are numbers, then as text; empty cells last.
@@ -45,9 +40,14 @@ function sortBy(header) {
   body.append(...rows.map(([, row]) => row));
 }
 
+// On a phone each row is a block, and its cells say what column they are of.
+function nameCells(table) {
+  const heads = find("th", table).map((head) => head.textContent);
+  for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, at) => cell.setAttribute("data-head", heads[at]));
+}
+
 // The tip of a cell.
 const tip = byId("tip");
-const number = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 
 function fillTip(cell) {
   const spread = (mean, std) => number(mean, 2) + (std === null ? "" : ` ± ${std.toFixed(2)}`);
@@ -73,54 +73,56 @@ function showTip(target) {
   tip.style.top = `${box.bottom + window.scrollY - 1}px`;
 }
 
-// Plots.
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
-const styles = () => getComputedStyle(document.documentElement);
-
-function plot(id, traces, yTitle) {
-  const front = styles().getPropertyValue("--front"), line = styles().getPropertyValue("--line");
-  const axis = (text) => ({ title: { text }, gridcolor: line, zerolinecolor: line });
-  const layout = { xaxis: axis("step"), yaxis: { ...axis(yTitle), type: "log" }, colorway: COLOURS, showlegend: true,
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: front }, margin: { t: 10 } };
-  Plotly.react(id, traces, layout, { displaylogo: false, responsive: true });
-}
-
-// Plotly reads a few HTML tags in names; entities keep them text.
-const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+// Learning curves.
+const line = (label, name, x, y) => ({ label, name, thin: true, points: x.map((at, i) => ({ x: at, mean: y[i] })) });
+const panel = (title, y, lines) => ({ title, x: "step", y, logY: true, joined: true, lines });
 
 function drawRuns() {
   const wanted = chosen(), kept = runs.filter((run) => run.loss.length && agrees(run, wanted));
-  byId("curve-count").textContent = `${Math.min(kept.length, MOST)} of ${kept.length}`;
-  const traces = kept.slice(0, MOST).map((run) => ({ x: run.step, y: run.loss, mode: "lines",
-    name: plain(`${run.method} ${run.shown} n=${run.size} seed ${run.seed}, ${run.result}`) }));
-  plot("run-plot", traces, "training loss");
+  const groups = groupBy(kept, placeOf), first = [...groups].slice(0, MOST_PANELS), drawn = first.reduce((sum, [, of]) => sum + of.length, 0);
+  byId("curve-count").textContent = `${drawn} of ${kept.length} runs in ${first.length} of ${groups.size} pictures`;
+  byId("run-curves").hidden = !kept.length;
+  drawChart(byId("run-plot"), first.map(([title, of]) => panel(title, "training loss", [...groupBy(of, (run) => run.method)].map(meanLine))));
+}
+
+function meanLine([method, of]) {
+  const step = of.map((run) => run.step).reduce((a, b) => (b.length < a.length ? b : a));
+  const loss = step.map((_, i) => of.reduce((sum, run) => sum + run.loss[i], 0) / of.length);
+  return line(labels[method] ?? method, [method, ...of.map((run) => `seed ${run.seed}, ${run.result}`)].join("\n"), step, loss);
+}
+
+const placeOf = (run) => `${run.shown}, ${run.size}/class, ${run.preset}`;
+
+function groupBy(values, key) {
+  const groups = new Map();
+  for (const value of values) {
+    const name = key(value);
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(value);
+  }
+  return groups;
 }
 
 function drawGenerator() {
   const one = generators[Number(byId("generator").value)];
-  const traces = Object.entries(one.losses).map(([name, y]) => ({ x: one.step, y, mode: "lines", name: plain(name) }));
-  plot("generator-plot", traces, "loss");
+  drawChart(byId("generator-plot"), [panel("", "loss", Object.entries(one.losses).map(([name, y]) => line(name, name, one.step, y)))]);
 }
 
 function switchTheme() {
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
-  setTheme(now === "dark" ? "light" : "dark");
-  drawAll();
+  setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
 }
 
 function setTheme(name) {
   document.documentElement.dataset.theme = name;
 }
 
-function drawAll() {
-  drawRuns();
-  if (generators.length) drawGenerator();
-}
-
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+find(".sortable").forEach(nameCells);
+for (const chart of find("[data-chart]")) drawChart(chart, sections[chart.dataset.chart].chart, true);
+if (generators.length) drawGenerator();
 find("[data-filter], #only-run").forEach((one) => one.addEventListener("change", applyFilters));
 find(".sortable th").forEach((header) => header.addEventListener("click", () => sortBy(header)));
+find("[data-take]").forEach((button) => button.addEventListener("click", () => take(button)));
 byId("theme").addEventListener("click", switchTheme);
 byId("generator")?.addEventListener("change", drawGenerator);
 document.addEventListener("mouseover", ({ target }) => {
@@ -129,5 +131,5 @@ document.addEventListener("mouseover", ({ target }) => {
   else if (!target.closest("#tip")) tip.hidden = true;
 });
 document.addEventListener("focusin", ({ target }) => target.matches("[data-cell]") && showTip(target));
-drawAll();
+applyFilters();
 document.documentElement.dataset.ready = "yes";

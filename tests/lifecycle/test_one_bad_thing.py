@@ -167,7 +167,6 @@ def full(store, template) -> Path:
 @pytest.fixture
 def ask(full, runs, tmp_path, monkeypatch) -> Callable[[str, Run], Result]:
     """The answer of a reading verb, in this process; `show` and `logs` are asked for a run."""
-    monkeypatch.setattr("plotly.offline.get_plotlyjs", lambda: "")
     monkeypatch.setattr(verbs_of_results, "study_names", lambda: ["demo"])
 
     def call(verb: str, run: Run) -> Result:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from benchmark.durations import about, parse_duration
 from benchmark.estimate import GUESSED, Costs
 from benchmark.run import Build, Run, with_needs
 from benchmark.selection import Selection
 from benchmark.study import load_grid
 from datasets.registry import BadInput
 from methods.flops import Work, count
+from results.durations import about, parse_duration
 from results.records import read_record
 from results.stores import MEASURED, Stores
 
