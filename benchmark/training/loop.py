@@ -13,7 +13,7 @@ from benchmark.training.batches import Batches
 from benchmark.training.nets import build_network
 from benchmark.training.schedule import Rates, rates
 from benchmark.training.seeding import Streams, global_state, restore_global_state
-from benchmark.training.step import Update
+from benchmark.training.step import Descent, Update
 from methods.base import Method
 from methods.history import LossHistory
 from methods.task import Task
@@ -50,11 +50,50 @@ class Trainable(Interface):
     def state(self) -> dict[str, object]: ...
 
 
-class Training:
+class Drawing(Interface):
+    """What draws batches, and can go on from its state."""
+
+    def state(self) -> dict[str, object]: ...
+    def restore(self, state: dict) -> None: ...
+
+
+class Resumable:
+    """A network's training, as far as it can stop and go on."""
+
+    step: int
+    network: nn.Module
+    update: Descent
+    batches: Drawing
+    history: LossHistory
+
+    def state(self) -> dict[str, object]:
+        """Everything needed to go on with the same bits."""
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "update": self.update.state(),
+            "random": global_state(),
+            "batches": self.batches.state(),
+            "history": self.history.state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.update.restore(state["update"])
+        restore_global_state(state["random"])
+        self.batches.restore(state["batches"])
+        self.history.restore(state["history"])
+
+
+class Training(Resumable):
     """A classifier's training in progress: everything that a checkpoint must hold, and the step that advances it.
 
     method: resolved and prepared for `task`.
     """
+
+    update: Update
+    batches: Batches
 
     def __init__(self, task: Task, method: Method, protocol: Protocol):
         self.task, self.method, self.protocol = task, method, protocol
@@ -63,7 +102,7 @@ class Training:
         channels, _ = method.classifier_input(task.images.shape[1])
         classifier = build_network(protocol.network, task.num_classes, protocol.dropout, channels)
         network = method.network(classifier).to(task.device)
-        self.network: nn.Module = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)
         streams.start_training()
         self.update = Update(self.network, method.criterion, protocol, task.precision, task.device)
         self.batches = Batches(task, method, protocol, streams)
@@ -85,25 +124,6 @@ class Training:
         loss = self.update(self.batches.next(self.steps - self.step), self.rates())
         self.step += 1
         self.history.add(self.step, self.rates().learning_rate, {"loss": loss})
-
-    def state(self) -> dict[str, object]:
-        """Everything needed to go on with the same bits."""
-        return {
-            "step": self.step,
-            "network": self.network.state_dict(),
-            "update": self.update.state(),
-            "random": global_state(),
-            "batches": self.batches.state(),
-            "history": self.history.state(),
-        }
-
-    def restore(self, state: dict) -> None:
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.update.restore(state["update"])
-        restore_global_state(state["random"])
-        self.batches.restore(state["batches"])
-        self.history.restore(state["history"])
 
 
 class Teaching(Training):

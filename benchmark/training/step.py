@@ -1,4 +1,4 @@
-"""One update of the network: forward in mixed precision, backward, SGD."""
+"""One update of a network: forward in mixed precision, backward, SGD."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,44 @@ from methods.task import Batch
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
-class Update:
+class Descent:
+    """Backward and optimiser step of a loss in mixed precision.
+
+    largest_gradient: the norm that those of all weights together are cut to; None for any.
+    """
+
+    def __init__(
+        self,
+        optimiser: torch.optim.Optimizer,
+        precision: str,
+        device: torch.device,
+        largest_gradient: float | None = None,
+    ):
+        self.optimiser, self._largest = optimiser, largest_gradient
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
+    def descend(self, loss: Tensor, **rates: float) -> None:
+        """rates: of the optimiser's, by its names."""
+        for group in self.optimiser.param_groups:
+            group.update(rates)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self._largest is not None:
+            self.scaler.unscale_(self.optimiser)
+            learning = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+            nn.utils.clip_grad_norm_(learning, self._largest)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def state(self) -> dict[str, object]:
+        return {"optimiser": self.optimiser.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def restore(self, state: dict) -> None:
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+
+
+class Update(Descent):
     """Forward, backward and optimiser step of one batch, by SGD."""
 
     def __init__(
@@ -25,7 +62,7 @@ class Update:
         device: torch.device,
     ):
         self.network, self.criterion, self.precision, self.device = network, criterion, precision, device
-        self.optimiser = torch.optim.SGD(
+        optimiser = torch.optim.SGD(
             _groups(network),
             lr=protocol.learning_rate,
             momentum=protocol.momentum,
@@ -33,27 +70,15 @@ class Update:
             weight_decay=protocol.weight_decay,
             fused=True,
         )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        super().__init__(optimiser, precision, device)
 
     def __call__(self, batch: Batch, rates: Rates) -> Tensor:
         """Updates the network; returns the loss as a scalar on the device, without waiting for it."""
-        for group in self.optimiser.param_groups:
-            group["lr"], group["momentum"] = rates
-        self.optimiser.zero_grad(set_to_none=True)
         with autocast(self.precision, self.device):
             logits = self.network(batch.images)
         loss = self.criterion(logits.float(), batch.targets)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
+        self.descend(loss, lr=rates.learning_rate, momentum=rates.momentum)
         return loss.detach()
-
-    def state(self) -> dict[str, object]:
-        return {"optimiser": self.optimiser.state_dict(), "scaler": self.scaler.state_dict()}
-
-    def restore(self, state: dict) -> None:
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
 
 
 def _groups(network: nn.Module) -> list[dict]:

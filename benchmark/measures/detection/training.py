@@ -2,30 +2,39 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.kinds.detection import Detection
 from benchmark.measures import Measuring
 from benchmark.measures.detection.batches import BoxBatch, BoxBatches, BoxSubset
 from benchmark.measures.detection.evaluate import evaluate_detector
 from benchmark.measures.detection.network import build_detector
+from benchmark.training.loop import Resumable
 from benchmark.training.nets import weights_hash
-from benchmark.training.seeding import Streams, global_state, restore_global_state
+from benchmark.training.seeding import Streams
+from benchmark.training.step import Descent
 from methods.mixing.composer import Composer
 from methods.precision import autocast
+
+if TYPE_CHECKING:
+    from torchvision.models.detection import FasterRCNN
 
 _LARGEST_GRADIENT = 10.0  # of all weights together; from scratch some early batches have a hundred times that
 
 
-class DetectionTraining(Measuring):
+class DetectionTraining(Resumable, Measuring):
     """A detector's training in progress: everything that a checkpoint must hold, and the step that advances it.
 
     composer: HydraMix prepared for the subset, or None for the baseline; weights: an ImageNet backbone's, or None. SGD
     with a warm-up and a cosine. torchvision draws the proposals that it learns from from torch's global stream, which
     is seeded and kept.
     """
+
+    network: "FasterRCNN"
+    batches: BoxBatches
 
     def __init__(
         self,
@@ -40,11 +49,11 @@ class DetectionTraining(Measuring):
         streams.start_network()
         self.network = build_detector(protocol, subset.dataset.num_classes, weights).to(subset.device)
         streams.start_training()
-        self._learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self._optimiser = torch.optim.SGD(
-            self._learning, protocol.learning_rate, protocol.momentum, weight_decay=protocol.weight_decay, fused=True
+        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimiser = torch.optim.SGD(
+            learning, protocol.learning_rate, protocol.momentum, weight_decay=protocol.weight_decay, fused=True
         )
-        self._scaler = torch.amp.GradScaler(subset.device.type, enabled=subset.precision == "fp16")
+        self.update = Descent(optimiser, subset.precision, subset.device, _LARGEST_GRADIENT)
         self.batches = BoxBatches(subset, composer, protocol, streams)
 
     def learning_rate(self) -> float:
@@ -56,14 +65,7 @@ class DetectionTraining(Measuring):
         """One step of training; raises Diverged when the losses since the last line are not all finite."""
         rate = self.learning_rate()
         losses = self._losses(self.batches.next())
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        self._optimiser.zero_grad(set_to_none=True)
-        self._scaler.scale(torch.stack(list(losses.values())).sum()).backward()
-        self._scaler.unscale_(self._optimiser)
-        nn.utils.clip_grad_norm_(self._learning, _LARGEST_GRADIENT)
-        self._scaler.step(self._optimiser)
-        self._scaler.update()
+        self.update.descend(torch.stack(list(losses.values())).sum(), lr=rate)
         self.step += 1
         self.history.add(self.step, rate, losses)
 
@@ -74,27 +76,6 @@ class DetectionTraining(Measuring):
             losses = self.network(batch.images, batch.targets)
         self.network.transform.min_size = (self.protocol.short_side,)
         return {name.removeprefix("loss_"): loss.float() for name, loss in losses.items()}
-
-    def state(self) -> dict[str, object]:
-        """Everything needed to go on with the same bits."""
-        return {
-            "step": self.step,
-            "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "scaler": self._scaler.state_dict(),
-            "random": global_state(),
-            "batches": self.batches.state(),
-            "history": self.history.state(),
-        }
-
-    def restore(self, state: dict) -> None:
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._scaler.load_state_dict(state["scaler"])
-        restore_global_state(state["random"])
-        self.batches.restore(state["batches"])
-        self.history.restore(state["history"])
 
     def metrics(self) -> dict[str, float]:
         self.weights_sha256 = weights_hash(self.network)
