@@ -20,6 +20,7 @@ from benchmark.checkout import code_state
 from benchmark.job import Job, Options, Outcome, doubts, logger, receipt_of, record_failure, sweep_up
 from benchmark.protocol import changed_since
 from benchmark.stop import StopRequest
+from benchmark.track import Tracking
 from benchmark.training.device import in_short
 from benchmark.training.loop import Hooks, Interrupted, Trainable, train
 from datasets.files import NotRegular
@@ -57,6 +58,7 @@ class Attempt:
         self.elapsed, self.prepare_seconds, self.resumed = 0.0, 0.0, 0
         self.deterministic = options.deterministic
         self.caught: list[warnings.WarningMessage] = []
+        self.tracking = Tracking(options.track, job, store)
         self._replaced = receipt_of(job).inode(self.folder) if options.force else None
 
     def training(self, fresh: Callable[[], T]) -> T:
@@ -92,7 +94,13 @@ class Attempt:
             self.write(CHECKPOINT, _packed({"training": state, **how}))
             logger.info("checkpoint at step %d", state["step"])
 
-        train(training, Hooks(self.stop, save, self._report, self.options.checkpoint_seconds))
+        def report(step: int, steps: int, losses: dict[str, float]) -> None:
+            self._report(step, steps, losses)
+            self.tracking.follow(training.history)
+
+        self.tracking.begin(training.history)
+        train(training, Hooks(self.stop, save, report, self.options.checkpoint_seconds))
+        self.tracking.follow(training.history)
         return time.monotonic() - started
 
     def write_history(self, history: LossHistory) -> None:
@@ -178,6 +186,7 @@ def _try(at: Attempt, work: Callable[[Attempt], str]) -> Outcome:
     except Exception as error:
         return _fail(at, error)
     finally:
+        at.tracking.close()
         with suppress(LockLost, OSError):  # another's progress, or no reason for a finished job to fail
             at.remove(PROGRESS)
 

@@ -50,6 +50,7 @@ class _Execution:
         metrics, digest, files = self._measured(training)
         record = self._record(training, metrics, digest, train_seconds, time.monotonic() - started)
         self._store(record, training, files)
+        self.at.tracking.log(training.steps, {f"test/{name}": value for name, value in record.values.items()})
         return f"{self._said(record)} in {train_seconds + record.eval_seconds:.0f} s"
 
     def _fresh(self, made: tuple[object, ...]) -> Training | Measuring:

@@ -44,6 +44,7 @@ class Options:
     checkpoint_seconds: float = 180.0
     submitted: CodeState | None = None  # the code when the job was sent, if it was
     deterministic: bool = False  # a GPU repeats its bits, as far as it can
+    track: str | None = None  # what shows its losses while it runs (benchmark/track.py)
 
 
 @dataclass(frozen=True)

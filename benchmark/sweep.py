@@ -15,6 +15,7 @@ from benchmark.plan import Plan
 from benchmark.pool import Ended, Pool, Watch
 from benchmark.protocol import usable_cores
 from benchmark.run import Build, with_needs
+from benchmark.track import require_tracker
 from datasets.registry import BadInput
 from datasets.subset import find_subset
 from results.durations import about, parse_duration
@@ -35,6 +36,7 @@ class RunRequest:
     fail_fast: bool = False
     keep_weights: bool = False
     deterministic: bool = False
+    track: str | None = None
     yes: bool = False
 
 
@@ -53,6 +55,8 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
     note = screen.note
     limit = parse_duration(request.time_limit) if request.time_limit else None
     require_workers(request.workers)
+    if request.track:
+        require_tracker(request.track)
     if not request.dry_run:
         _sweep_up_after(plan, store)
     jobs = plan.jobs(request.retry, request.force)
@@ -75,7 +79,7 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
 
 
 def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> list[Ended]:
-    options = {name: getattr(request, name) for name in ("force", "keep_weights", "deterministic")}
+    options = {name: getattr(request, name) for name in ("force", "keep_weights", "deterministic", "track")}
     pool = Pool(store, request.workers, options, deadline, request.fail_fast)
     try:
         with screen.progress(len(jobs)) as watch:

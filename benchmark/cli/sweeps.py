@@ -54,6 +54,9 @@ def plan(study: str, form: str, every: bool, selection: Selection, stores: Store
 @click.option("--force", is_flag=True, help="Run finished runs again; replaces records.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--keep-weights", is_flag=True, help="Leave the weights beside the record.")
+@click.option(
+    "--track", type=click.Choice(["tensorboard", "wandb"]), help="Show losses and results there as they come."
+)
 @deterministic_option
 @click.option("--yes", is_flag=True, help="Do not ask before a long sweep.")
 def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None:
