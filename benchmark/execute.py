@@ -1,6 +1,7 @@
 """execute(run): the one function that every launcher calls."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.attempt import Attempt, attempt
@@ -64,6 +65,7 @@ class _Execution:
         if isinstance(training, Measuring):
             return training.metrics(), training.weights_sha256, training.files()
         metrics, said = evaluate(training.network, self.run.dataset.test(), self.precision, self.device)
+        said = replace(said, classes=tuple(self.run.dataset.class_names()))
         return metrics, weights_hash(training.network), {PREDICTIONS: said.to_bytes(), **self._weights(training)}
 
     def _weights(self, training: Training) -> dict[str, bytes]:

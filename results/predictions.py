@@ -1,5 +1,6 @@
 """What a classifier said of each test image, in one file beside its record, and what follows from it."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 
 LARGEST_PROBABILITIES = 2**25  # bytes; ciFAIR-100's take 2,000,000. Of more, the classes alone are kept
 LARGEST_PREDICTIONS = 2**27
+_CLASSES = "classes"
 _BINS = 15  # of the calibration error, as Guo et al. (2017)
 DERIVED = ("balanced", "ece")
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Of N test images in their order. labels, predicted: N int32; probabilities: N×C float16, None where too large."""
+    """Of N test images in their order. labels, predicted: N int32; probabilities: N×C float16, None where too large.
+
+    classes: names of the classes; none in older files.
+    """
 
     labels: "np.ndarray"
     predicted: "np.ndarray"
     probabilities: "np.ndarray | None"
+    classes: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """As a safetensors file."""
@@ -39,7 +45,7 @@ class Predictions:
         arrays = {"labels": self.labels, "predicted": self.predicted}
         if self.probabilities is not None and self.probabilities.nbytes <= LARGEST_PROBABILITIES:
             arrays["probabilities"] = self.probabilities
-        return save(arrays)
+        return save(arrays, {_CLASSES: json.dumps(self.classes)} if self.classes else None)
 
     @cached_property
     def correct(self) -> "np.ndarray":
@@ -52,6 +58,10 @@ class Predictions:
 
         classes = 1 + int(max(self.labels.max(), self.predicted.max()))
         return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
+
+    def name_of(self, label: int) -> str:
+        """A class as people know it, else its number."""
+        return self.classes[label] if label < len(self.classes) else str(label)
 
     def per_class(self) -> "np.ndarray":
         """Accuracy of each class in percent; NaN for one without test images."""
@@ -105,7 +115,16 @@ def _parsed(content: bytes) -> Predictions:
         raise RecordError("not a file of predictions: labels and predicted classes do not fit")
     if probabilities is not None and not _are_probabilities(probabilities, labels, predicted):
         raise RecordError("not a file of predictions: the probabilities do not fit")
-    return Predictions(labels, predicted, probabilities)
+    return Predictions(labels, predicted, probabilities, _class_names(content))
+
+
+def _class_names(content: bytes) -> tuple[str, ...]:
+    """Those in the header of a safetensors file that can be read: its length in 8 bytes, then JSON."""
+    try:
+        names = json.loads(json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"][_CLASSES])
+    except (KeyError, ValueError):
+        return ()
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _are_probabilities(values: "np.ndarray", labels: "np.ndarray", predicted: "np.ndarray") -> bool:

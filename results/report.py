@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from datasets.base import CHECKOUT
 from datasets.paths import real_path
+from results.classes import confusions
 from results.files import HISTORY, write_atomically
 from results.folders import look_around
 from results.headline import Headline, headline
@@ -43,6 +44,7 @@ class Page:
     sections: list[Section]
     cells: list[dict[str, Any]]  # what is shown when a cell is pointed at, by number
     runs: list[dict[str, Any]]  # learning curves
+    confusions: list[dict[str, Any]]  # what classifiers take for what, over seeds
     generators: list[dict[str, Any]]  # learning curves
     samples: list[dict[str, str]]  # pictures as data: addresses
     failures: list[dict[str, str]]
@@ -88,6 +90,7 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
     shown = {spec.dataset_id: spec.dataset_shown for spec in specs}
     labels = {spec.method: spec.method_label for spec in specs}
     whole = [(entry, record) for entry in records if (record := _whole(entry))]
+    taken, too_many = confusions(whole, lambda entry: _names(entry, shown), records.problems)
     head = headline(outlines, records, whole, now)
     return Page(
         made=now.strftime("%Y-%m-%d %H:%M UTC"),
@@ -98,12 +101,13 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
         sections=[collector.section(outline) for outline in outlines],
         cells=collector.cells,
         runs=[_curve(entry, shown) for entry in islice(records, MOST_CURVES)],
+        confusions=taken,
         generators=around.generators,
         samples=around.samples,
         failures=around.failures,
         machines=_machines(record for _, record in whole),
         versions=_versions(record for _, record in whole),
-        left_out=around.left_out + _too_many(len(records.by_key)),
+        left_out=[*around.left_out, *_too_many(len(records.by_key)), *too_many],
         problems=list(dict.fromkeys([*records.problems, *around.problems])),
         datasets=_unique(entry.dataset for entry in records),
         methods=_unique(entry.row for entry in records),

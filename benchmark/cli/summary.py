@@ -8,13 +8,31 @@ from typing import Any
 from benchmark.selection import Selection, study_names
 from datasets.registry import BadInput
 from results.artifacts import ARTIFACT, ArtifactRecord, read_artifact
+from results.files import PREDICTIONS
 from results.metrics import METRICS
+from results.predictions import read_predictions
+from results.reader import RecordError
 from results.records import Environment, Record, dataset_id, kind_of, read_record
 
 
 def summary(path: Path) -> str:
     """The record in a file, of a run or an artifact, in a few lines; raises RecordError where it cannot be trusted."""
-    return _of_artifact(read_artifact(path)) if path.name == ARTIFACT else _of_run(read_record(path))
+    if path.name == ARTIFACT:
+        return _of_artifact(read_artifact(path))
+    record = read_record(path)
+    return "\n\n".join([_of_run(record), *_of_classes(path.parent, record)])
+
+
+def _of_classes(folder: Path, record: Record) -> list[str]:
+    """What the classifier took for what, where its predictions are beside the record."""
+    if not (folder / PREDICTIONS).exists():
+        return []
+    from results.classes import classes_text
+
+    try:
+        return [classes_text(read_predictions(folder, record))]
+    except RecordError as error:
+        return [f"{folder / PREDICTIONS}: {error}"]
 
 
 def _of_run(record: Record) -> str:

@@ -2,7 +2,7 @@
 const find = (selector, within = document) => [...within.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
 const read = (id) => JSON.parse(byId(id).textContent);
-const cells = read("cells"), sections = read("sections"), runs = read("runs"), generators = read("generators"), labels = read("labels");
+const cells = read("cells"), sections = read("sections"), runs = read("runs"), confusions = read("confusions"), generators = read("generators"), labels = read("labels");
 
 function element(tag, text, attributes = {}) {
   const made = document.createElement(tag);

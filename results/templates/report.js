@@ -13,6 +13,7 @@ function applyFilters() {
   for (const one of find("#tables section, #comparisons details")) one.hidden ||= !find("tbody tr", one).some((row) => !row.hidden);
   for (const one of find(".part")) one.hidden = onlyRun && find("[data-preset]", one).length > 0 && find("[data-preset]", one).every((inner) => inner.hidden);
   drawRuns();
+  listClasses(wanted);
 }
 
 function hideColumns(table, onlyRun) {
@@ -123,6 +124,7 @@ if (generators.length) drawGenerator();
 find("[data-filter], #only-run").forEach((one) => one.addEventListener("change", applyFilters));
 find(".sortable th").forEach((header) => header.addEventListener("click", () => sortBy(header)));
 find("[data-take]").forEach((button) => button.addEventListener("click", () => take(button)));
+byId("classes-of")?.addEventListener("change", drawClasses);
 byId("theme").addEventListener("click", switchTheme);
 byId("generator")?.addEventListener("change", drawGenerator);
 document.addEventListener("mouseover", ({ target }) => {

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from bench_records import make_record as generate
 from bench_records import plant_records
@@ -19,7 +20,8 @@ from benchmark.outlines import outlines_with_records
 from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
 from results.artifacts import ArtifactRecord, write_artifact
-from results.files import FAILURE, HISTORY, LOG, write_json
+from results.files import FAILURE, HISTORY, LOG, PREDICTIONS, write_json
+from results.predictions import Predictions
 from results.records import Record, key_of, write_record
 from results.report import REPORT, write_report
 from results.stores import Stores
@@ -94,6 +96,16 @@ def _plant(store: Path, attack: str = "") -> None:
                 holder = {"host": f"{socket.gethostname()}.elsewhere", "pid": 1, "started": 0, "token": "t"}
                 (folder / "lock").write_text(json.dumps(holder))
     _plant_artifact(store, attack)
+    _plant_predictions(store, attack)
+
+
+def _plant_predictions(store: Path, attack: str) -> None:
+    """Of the baseline's first seed, which is right in 30 of 100 test images of each class."""
+    run = next(run for run in load_grid("table1", AXES).runs() if (run.row, run.seed) == ("baseline", 0))
+    labels = np.tile(np.arange(10, dtype=np.int32), 1000)
+    said = np.where(np.arange(10_000) % 1000 < 300, labels, (labels + 1) % 10).astype(np.int32)
+    names = tuple(f"class {label}{attack}" for label in range(10))
+    (store / run.path / PREDICTIONS).write_bytes(Predictions(labels, said, None, names).to_bytes())
 
 
 def _plant_artifact(store: Path, attack: str) -> None:
@@ -243,6 +255,16 @@ def test_a_phone_scrolls_down_alone(opened, request, which):
         wide = "[...document.querySelectorAll('.wide')].filter((one) => one.scrollWidth > one.clientWidth + 1).length"
         assert page.evaluate(wide) == 0
         page.set_checked("#only-run", not page.is_checked("#only-run"))
+
+
+def test_what_classifiers_take_for_what(report, opened):
+    page = opened(report)
+    row = page.locator("#class-table tbody tr").nth(3)
+    assert row.locator("td").all_inner_texts() == ["class 3", "30.00", "1000", "class 4 (70.0%)"]
+    assert page.locator("#confusion rect").count() == 20
+    assert page.locator("#confusion title").first.text_content() == "class 0 taken for class 0: 300 (30.0%)"
+    page.select_option("#filter-method", "mixup")
+    assert page.locator("#classes").is_hidden()
 
 
 def test_a_table_is_taken_along(report, opened, tmp_path):
