@@ -108,6 +108,7 @@ class _Execution:
             warnings=self.at.warnings(),
             artifacts=[artifact.key for artifact in run.artifacts],
             prepare_seconds=self.at.prepare_seconds,
+            images=run.dataset.text if run.dataset.identity.get("content") else "",
         )
 
     def _store(self, record: Record, training: Training | Measuring, files: dict[str, bytes]) -> None:

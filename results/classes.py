@@ -19,9 +19,9 @@ _WIDTH = 16  # characters of a class's name
 
 
 class Confused(NamedTuple):
-    """count test images of the class `true` were taken for `said`."""
+    """`images` test images of the class `true` were taken for `said`."""
 
-    count: int
+    images: int
     true: int
     said: int
 
@@ -29,7 +29,7 @@ class Confused(NamedTuple):
 def confused(matrix: np.ndarray, most: int = _MOST_CONFUSED) -> list[Confused]:
     """The most frequent confusions of a matrix of counts (rows: true classes), the most frequent first."""
     found = [Confused(int(matrix[i, j]), int(i), int(j)) for i, j in np.argwhere(matrix) if i != j]
-    return sorted(found, key=lambda one: (-one.count, one.true, one.said))[:most]
+    return sorted(found, key=lambda one: (-one.images, one.true, one.said))[:most]
 
 
 def classes_text(said: Predictions) -> str:
@@ -52,7 +52,7 @@ def _matrix(matrix: np.ndarray, names: list[str]) -> str:
 
 
 def _most(matrix: np.ndarray, names: list[str]) -> str:
-    lines = [[one.count, names[one.true], names[one.said]] for one in confused(matrix)]
+    lines = [[one.images, names[one.true], names[one.said]] for one in confused(matrix)]
     return tabulate(lines, ("images", "of class", "taken for"), disable_numparse=True)
 
 

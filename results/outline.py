@@ -160,6 +160,11 @@ class Outline:
         return self.preset == self.study_preset and not self.settings
 
     @property
+    def own(self) -> bool:
+        """Whether its images are somebody's own."""
+        return any(cell.content for cell in self.cells)
+
+    @property
     def file_name(self) -> str:
         """What its tables and figures are called; of a file of a person's own its name without folder and suffix."""
         return re.sub(r"[^\w.-]+", "-", Path(self.name).stem) if is_file_name(self.name) else self.name
@@ -201,7 +206,7 @@ class Outline:
         if cell is not None:
             changed += ["--dataset", cell.dataset, "--method", cell.method]
             changed += ["--samples-per-class", str(cell.samples_per_class)]
-        elif self.stand_ins():
+        elif self.stand_ins() or self.own:
             changed += ["--dataset", ",".join(dict.fromkeys(cell.dataset for cell in self.measured_cells))]
         changed += ["--seeds", ",".join(map(str, self.seeds))] if self.seeds != self.study_seeds else []
         return shlex.join(["hydrabench", verb, self.name, *changed])

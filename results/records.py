@@ -142,6 +142,7 @@ class Record(Keyed):
     metrics: a classifier's, or those of another kind of protocol by name (results/metrics.py).
     weights_sha256: of what was trained, or of what a measure looks at images with.
     artifacts: keys of the artifacts it used; prepare_seconds: what loading them and segmenting images took.
+    images: where one's own were, as a command names them; "" of named datasets, and in records older than the field.
     """
 
     run: Annotated[dict[str, Any], AfterValidator(_identified)]
@@ -160,6 +161,7 @@ class Record(Keyed):
     warnings: list[str]
     artifacts: Annotated[list[str], Field(default_factory=list)]
     prepare_seconds: Finite = 0.0
+    images: str = ""
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> "Record":

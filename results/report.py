@@ -120,7 +120,7 @@ def make_page(outlines: Iterable[Outline], stores: Stores, records: Records, fol
 def _place(outline: Outline, records: Records) -> tuple[bool, bool, bool]:
     """Sorts own images before Table 1 before the rest, and what is begun before what is not."""
     begun = any(key in records.by_key for key in outline.keys)
-    return not any(cell.content for cell in outline.measured_cells), outline.name != FIRST, not begun
+    return not outline.own, outline.name != FIRST, not begun
 
 
 def _whole(entry: Entry) -> Record | None:

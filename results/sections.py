@@ -71,7 +71,7 @@ class Collector:
             name=outline.file_name,
             title=outline.title,
             preset=outline.preset,
-            own=any(cell.content for cell in outline.measured_cells),
+            own=outline.own,
             summary=verdict.summary() if outline.published else "",
             measured=_first_up(f"{' and '.join(METRICS[name].title for name in outline.metrics)} {outline.measured}"),
             note=outline.note,

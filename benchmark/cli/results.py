@@ -227,12 +227,14 @@ def report(studies: tuple[str, ...], output: Path | None, stores: Stores) -> Non
     index.html, which needs no network. STUDIES come first; of files of your own, name each.
     """
     from benchmark.outlines import of_unknown_presets, outlines_with_records
+    from benchmark.own_images import outlines_of_own
     from results.report import REPORT, write_report
 
     records = stores.records()
     records.problems += of_unknown_presets(records)
     names = dict.fromkeys([*map(name_or_file, studies), *study_names()])
     outlines = list(chain(*readable(names, partial(outlines_with_records, records=records))))
+    outlines += outlines_of_own(records, chain(*(outline.keys for outline in outlines)))
     path = write_report(output or REPORT, outlines, stores, records)
     note_left_out(records.problems)
     note(f"wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")

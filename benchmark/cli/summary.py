@@ -86,9 +86,14 @@ def _again(record: Record) -> list[str]:
 
 def _command(study: str, record: Record) -> str:
     run = record.run
-    names = ["--preset", record.preset, "--dataset", run["dataset"]["name"], "--method", record.row]
+    names = ["--preset", record.preset, "--dataset", _dataset(record), "--method", record.row]
     numbers = ["--samples-per-class", str(run["samples_per_class"]), "--seeds", str(run["seed"])]
     return shlex.join(["hydrabench", "run", study, *names, *numbers])
+
+
+def _dataset(record: Record) -> str:
+    """As a command names it."""
+    return record.images or record.run["dataset"]["name"]
 
 
 def _keys(study: str, record: Record) -> set[str]:
@@ -98,5 +103,5 @@ def _keys(study: str, record: Record) -> set[str]:
     run = record.run
     if load_study(study).measure != kind_of(run):
         return set()
-    places = (run["dataset"]["name"],), (record.row,), (run["samples_per_class"],), (run["seed"],)
+    places = (_dataset(record),), (record.row,), (run["samples_per_class"],), (run["seed"],)
     return {one.key for one in load_grid(study, Selection(record.preset, *places)).runs()}

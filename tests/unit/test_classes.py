@@ -57,7 +57,7 @@ def test_of_many_classes_the_most_frequent_confusions_are_printed():
     said[:4], said[10:12] = 7, 3
     lines = classes_text(Predictions(labels, said, None)).splitlines()
     assert [line.split() for line in lines[-2:]] == [["4", "0", "7"], ["2", "1", "3"]]
-    assert [one.count for one in confused(Predictions(labels, said, None).confusion(), most=1)] == [4]
+    assert [one.images for one in confused(Predictions(labels, said, None).confusion(), most=1)] == [4]
 
 
 def test_show_tells_of_classes_and_says_nothing_of_older_records(keep):
