@@ -41,10 +41,11 @@ def headline(
 
 
 def _by_study(outlines: Iterable[Outline]) -> list[list[Outline]]:
-    """Each study as it is, then at other presets and on stand-ins, as `coverage` counts them."""
+    """Each study as it is, then at other presets and on stand-ins, as `coverage` counts them; none of own images."""
     studies: dict[str, list[Outline]] = {}
     for outline in outlines:
-        studies.setdefault(outline.name, []).append(outline)
+        if not outline.own:
+            studies.setdefault(outline.name, []).append(outline)
     return list(studies.values())
 
 

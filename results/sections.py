@@ -68,7 +68,7 @@ class Collector:
         seconds = open_seconds(outline, self.records)
         return Section(
             anchor=f"{outline.file_name}-{outline.preset}-{len(self.cells)}",
-            name=outline.file_name,
+            name="own-images" if outline.own else outline.file_name,
             title=outline.title,
             preset=outline.preset,
             own=outline.own,

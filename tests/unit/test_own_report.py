@@ -68,9 +68,14 @@ def test_two_protocols_of_one_method_are_two_tables(keep, runs, selection):
 def test_the_report_opens_with_them(keep, runs, store, tmp_path):
     records = keep(runs)
     page = make_page(
-        [load_outline("demo", Selection()), *outlines_of_own(records, ())], Stores(store, alone=True), records, tmp_path
+        [load_outline("table1", Selection()), *outlines_of_own(records, ())],
+        Stores(store, alone=True),
+        records,
+        tmp_path,
     )
     first = page.sections[0]
+    alone = make_page([load_outline("table1", Selection())], Stores(store, alone=True), records, tmp_path)
+    assert page.headline.measured == alone.headline.measured != ""
     assert first.own and first.coverage == {"done": len(runs)}
     assert [page.cells[number]["best"] for row in first.rows for number in row["cells"]] == [False, False, True, True]
     assert "Your own images: Folder my flowers" in render(page)
