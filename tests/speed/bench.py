@@ -309,7 +309,8 @@ def main() -> None:
     bench_scattering(device)
     bench_supermix(device)
     bench_start()
-    subprocess.run([sys.executable, Path(__file__).with_name("bench_records.py")], check=True)
+    for part in ("bench_measures.py", "bench_records.py"):
+        subprocess.run([sys.executable, Path(__file__).with_name(part)], check=True)
 
 
 if __name__ == "__main__":

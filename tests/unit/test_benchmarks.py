@@ -1,6 +1,7 @@
 """The benchmarks start: what they share with the suite is where they look for it."""
 
 import bench
+import bench_measures
 import bench_records  # noqa: F401
 import bench_slurm  # noqa: F401
 import gpu_check
@@ -14,6 +15,11 @@ from methods.registry import registry
 def test_a_training_of_the_paper_preset_stands_ready():
     training = bench.paper_training(get_dataset("digits"), "baseline", torch.device("cpu"))
     assert (training.protocol.network, training.step) == ("wrn-16-8", 0) and training.steps > 1000
+
+
+def test_a_detector_s_training_of_the_quick_preset_stands_ready():
+    training = bench_measures.detector_training(torch.device("cpu"))
+    assert (training.protocol.body, training.step) == ("resnet18", 0) and training.steps == 300
 
 
 @pytest.mark.parametrize("name", gpu_check.REPEATED)
