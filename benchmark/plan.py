@@ -10,9 +10,10 @@ from benchmark.job import doubts
 from benchmark.outlines import PlanSummary
 from benchmark.run import Build, Run, with_needs
 from benchmark.study import Grid
-from datasets.paths import real_path
+from datasets.paths import is_file_name, real_path
 from results.artifacts import ARTIFACT
 from results.index import Records
+from results.records import dataset_id
 from results.states import open_state
 from results.stores import Stores
 
@@ -62,8 +63,23 @@ class Plan:
             hours=hours,
             guessed=guessed,
             missing=self.missing(),
-            doubts=tuple(doubts(self.jobs())),
+            doubts=(*self.made_otherwise(), *doubts(self.jobs())),
         )
+
+    def made_otherwise(self) -> list[str]:
+        """A line where a person's own preset has records of open runs that were made with other values."""
+        if not is_file_name(self.grid.preset):
+            return []
+        done = {run.key for run in self.states["done"]}
+        places = {
+            (dataset_id(run.identity["dataset"]), run.samples_per_class, run.row, run.seed)  # type: ignore[arg-type]
+            for run in self.grid.runs()
+            if run.key not in done
+        }
+        of_preset = [entry for entry in self.records if entry.preset == self.grid.preset]
+        count = sum((e.dataset, e.samples_per_class, e.row, e.seed) in places for e in of_preset)
+        told = f"{count} records of {self.grid.preset} were made with other values: it changed since, or --set did"
+        return [told] if count else []
 
     def jobs(self, retry: bool = False, force: bool = False) -> list[Run | Build]:
         """What `run` starts: the runs of `to_run`, each artifact before the first of them that needs it.

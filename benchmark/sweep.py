@@ -130,6 +130,8 @@ def _announce(plan: Plan, request: RunRequest, note: Callable[[str], None]) -> N
     counts = ", ".join(f"{count} {state}" for state, count in plan.counts().items() if count) or "no runs"
     measured = f" ({plan.from_measured} of the done ones in results/measured)" if plan.from_measured else ""
     note(f"{plan.grid.name}, preset {plan.grid.preset}: {counts}{measured}")
+    for line in plan.made_otherwise():
+        note(f"warning: {line}")
     for reason in plan.missing():
         note(f"unavailable: {reason}")
     if plan.states["failed"] and not request.retry:

@@ -176,6 +176,8 @@ def announce(draft: Draft, note: Note) -> None:
     counts = plan.counts() | {"queued": queued}
     counts["missing"] -= queued
     note(f"{plan.grid.name}, preset {plan.grid.preset}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n))
+    for line in plan.made_otherwise():
+        note(f"warning: {line}")
     for reason in plan.missing():
         note(f"unavailable: {reason}")
     for combination in plan.grid.left_out:

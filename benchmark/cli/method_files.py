@@ -50,8 +50,6 @@ def _import(path: Path) -> str:
 
 def _fault(cls: type[Method]) -> str:
     """The first thing that is wrong with a registered class, else nothing."""
-    if "__dataclass_params__" not in vars(cls) or not vars(cls)["__dataclass_params__"].frozen:
-        return "put @dataclass(frozen=True) between @register and the class: its fields are its parameters"
     try:
         method = cls()
         json.dumps(method.identity, allow_nan=False)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from benchmark.cli import cli
 from benchmark.cli.validation import faults_of
 from benchmark.outlines import load_outline, of_unknown_presets, outlines_with_records
+from benchmark.plan import make_plan
 from benchmark.protocol import forget_presets, load_preset
 from benchmark.selection import PRESETS, STUDIES, Selection, preset_names, study_names
 from benchmark.study import load_grid, load_study
@@ -91,6 +92,16 @@ def test_a_file_that_changed_is_read_anew(mine):
     (mine / "Own_Study.yaml").write_text(STUDY.replace("seeds: [0]", "seeds: [0, 1]"))
     after = [run.key for run in load_grid(path).runs()]
     assert (len(before), len(after)) == (2, 4) and not {*before} & {*after}
+
+
+def test_a_plan_says_that_records_were_made_with_other_values(mine, store, make_record):
+    path, preset = str(mine / "Own_Study.yaml"), mine / "My_Preset.yaml"
+    for run in load_grid(path, Selection(methods=("mixup",))).runs():
+        write_record(store / run.path, make_record(run, 50.0))
+    assert make_plan(load_grid(path), Stores(store, True)).made_otherwise() == []
+    preset.write_text(preset.read_text().replace("    epochs: ", "    epochs: 1"))
+    told = make_plan(load_grid(path), Stores(store, True)).summary().doubts
+    assert told == (f"1 records of {preset} were made with other values: it changed since, or --set did",)
 
 
 def test_what_is_wrong_is_said_as_of_built_in_files(mine):
@@ -200,10 +211,7 @@ def test_a_method_file_without_a_method_or_with_half_a_one_is_told(tmp_path, mon
     assert "registers no method" in faults_of(path)[1][0]
     text = METHOD.format(name="checked", does="return images")
     path.write_text(text.replace("@dataclass(frozen=True)\n", ""))
-    assert faults_of(path)[1] == [
-        f"{path}: method 'checked': put @dataclass(frozen=True) between @register and the class: "
-        "its fields are its parameters"
-    ]
+    assert "line 6: TypeError: method 'checked': Checked needs @dataclass(frozen=True)" in faults_of(path)[1][0]
     path.write_text(text.replace("checked", "mixup"))
     assert "method 'mixup' is registered twice" in faults_of(path)[1][0]
 
