@@ -1,4 +1,4 @@
-"""What a study's figure shows: panels of lines or bars, as plain values that `results.figures` draws."""
+"""What a study's figure shows: panels of lines or dots, as plain values that `results.plots` draws."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,6 +8,8 @@ from results.aggregate import aggregate, load_published
 from results.index import Records
 from results.metrics import METRICS
 from results.outline import CellSpec, Outline, ParameterAxis
+
+_FEW_SIZES = 2  # between two points a line says nothing that they do not
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. lines: points by label; mark: an x that a dashed line points out."""
+    """One pair of axes. lines: points by label; mark: an x that a dotted line points out.
+
+    bars: x is a name; dots: each line is one point, whose x is in the title.
+    """
 
     title: str
     x_label: str
     y_label: str
     lines: dict[str, list[Point]]
     bars: bool = False
+    dots: bool = False
     log: bool = False
     mark: float | None = None
 
@@ -40,14 +46,29 @@ Name = Callable[[CellSpec], str]
 
 def panels_of(outline: Outline, records: Records) -> list[Panel]:
     """The figure of a study: over its parameter, over samples per class, or bars where there is but one size."""
-    cells = outline.first_cells
-    axis = METRICS[outline.metrics[0]].axis
-    frame = aggregate(cells, records, load_published(outline.published))
-    found = [(cell, _point(cell, line)) for cell, line in zip(cells, frame.to_dict("records"), strict=True)]
-    shown = [(cell, point) for cell, point in found if not (math.isnan(point.mean) and math.isnan(point.published))]
+    shown, axis = _shown(outline, records), METRICS[outline.metrics[0]].axis
     if outline.figure is not None:
         return _over_parameter(outline.figure, shown, axis)
-    return _curves(shown, axis) if len({cell.samples_per_class for cell, _ in found}) > 1 else _bars(shown, axis)
+    return _curves(shown, axis) if len(_sizes(outline)) > 1 else _bars(shown, axis)
+
+
+def printed_panels(outline: Outline, records: Records) -> list[Panel]:
+    """The figure as it is printed: dots with their names beside them where there are one or two sizes."""
+    if outline.figure is None and len(_sizes(outline)) <= _FEW_SIZES:
+        return _dots(_shown(outline, records), METRICS[outline.metrics[0]].axis)
+    return panels_of(outline, records)
+
+
+def _sizes(outline: Outline) -> set[int]:
+    return {cell.samples_per_class for cell in outline.first_cells}
+
+
+def _shown(outline: Outline, records: Records) -> Cells:
+    """The cells that have a number, ours or the paper's."""
+    cells = outline.first_cells
+    frame = aggregate(cells, records, load_published(outline.published))
+    found = [(cell, _point(cell, line)) for cell, line in zip(cells, frame.to_dict("records"), strict=True)]
+    return [(cell, point) for cell, point in found if not (math.isnan(point.mean) and math.isnan(point.published))]
 
 
 def _point(cell: CellSpec, line: dict) -> Point:
@@ -66,6 +87,14 @@ def _bars(shown: Cells, y_label: str) -> list[Panel]:
     sizes = ", ".join(str(size) for size in sorted({cell.samples_per_class for cell, _ in shown}))
     lines = _lines(named, lambda cell: cell.method_label)
     return [Panel(f"{sizes} samples per class", "dataset", y_label, lines, bars=True)] if shown else []
+
+
+def _dots(shown: Cells, x_label: str) -> list[Panel]:
+    by_size = sorted(shown, key=lambda pair: pair[0].samples_per_class)
+    return [
+        Panel(title, x_label, "", _lines(cells, lambda cell: cell.method_label), dots=True)
+        for title, cells in _grouped(by_size, lambda cell: f"{_dataset(cell)}, {_size(cell)}")
+    ]
 
 
 def _over_parameter(axis: ParameterAxis, shown: Cells, y_label: str) -> list[Panel]:
@@ -90,7 +119,7 @@ def _dataset(cell: CellSpec) -> str:
 
 
 def _base(cell: CellSpec) -> str:
-    return cell.method.partition("(")[0]
+    return cell.method_label.partition(" (")[0]
 
 
 def _size(cell: CellSpec) -> str:

@@ -11,16 +11,18 @@ from tabulate import tabulate
 
 from datasets.base import CHECKOUT
 from results.aggregate import aggregate, load_published
+from results.captions import caption_of, counted, note_of
 from results.escape import escape_latex, escape_markdown, escape_spreadsheet, one_line
 from results.files import write_atomically
 from results.index import Records
+from results.latex import AUGMENTED, TICKS, is_ticked, latex_table, tick_augmentations
 from results.metrics import METRICS
 from results.outline import CellSpec, Outline
 
 T = TypeVar("T")
 Place = tuple[str, ...]
 
-MISSING = "–"
+MISSING, PAPER = "–", "  (paper)"
 TABLES = CHECKOUT / "results" / "tables"
 _SUFFIXES = {"text": "txt", "markdown": "md", "csv": "csv", "latex": "tex"}
 _TITLES = {"dataset": "Dataset", "method": "Method", "samples_per_class": "Samples per class", "metric": "Metric"}
@@ -55,11 +57,12 @@ class Style:
 class Table:
     """A study's frame with what a reader needs to know of it; `render` is pure.
 
-    frame: one line per cell (aggregate.COLUMNS); cells: their specs in the same order; caption: preset,
-    seeds, what ± is, deviations; note: what a reader must know of the published numbers too; second_best: whether
-    the second best of a column is underlined.
+    name: the study's; frame: one line per cell (aggregate.COLUMNS); cells: their specs in the same order; caption:
+    preset, seeds, what ± is, deviations; note: what a reader must know of the published numbers too; second_best:
+    whether the second best of a column is underlined.
     """
 
+    name: str
     title: str
     caption: str
     frame: pd.DataFrame
@@ -75,7 +78,10 @@ class Table:
             return self.frame.map(escape_spreadsheet).to_csv(index=False, float_format="%.6g").rstrip("\n")
         if form == "json":
             return self.frame.to_json(orient="records", indent=1, double_precision=6)
-        caption = f"{self.title}. {'As published.' if published else self.caption} {self.note}".rstrip()
+        parts = [f"{self.title}.", "As published." if published else self.caption, self.note]
+        if form != "latex" and "samples_per_class" in self.columns:
+            parts.insert(2, "Columns are samples per class.")
+        caption = " ".join(filter(None, parts))
         return {"text": _text, "markdown": _markdown, "latex": _latex}[form](self, caption, published)
 
     def to_latex(self, published: bool = False) -> str:
@@ -96,21 +102,37 @@ class Table:
         ]
 
     def grid(self, published: bool, style: Style) -> tuple[list[str], list[list[str]]]:
-        """Header and body by the study's axes; below each row of ours the papers' numbers, where there are any."""
-        labels = {axis: {_value(cell, axis): _label(cell, axis) for cell in self.cells} for axis in _TITLES}
+        """Header and body by the study's axes, each cell's place on the columns' axes in one text."""
+        heads = [" ".join(head) for head in self.heads(style)]
+        return [*(_TITLES[axis] for axis in self.rows), *heads], self.body(published, style)
+
+    def heads(self, style: Style) -> list[Place]:
+        """What stands over each column: a text for each axis of the columns."""
+        labels = self._labels(style)
+        places = _unique(_place(cell, self.columns) for cell in self.cells)
+        return [tuple(labels[axis][v] for axis, v in zip(self.columns, place, strict=True)) for place in places]
+
+    def body(self, published: bool, style: Style) -> list[list[str]]:
+        """A line for each row; below each row of ours the papers' numbers, where there are any."""
+        labels = self._labels(style)
         columns = _unique(_place(cell, self.columns) for cell in self.cells)
         layers = [self._layer(published, style)]
-        theirs = not published and self.frame["published_mean"].notna().any()
-        layers += [self._layer(True, style)] if theirs else []
+        layers += [self._layer(True, style)] if self.has_both(published) else []
         body = []
         for row in _unique(_place(cell, self.rows) for cell in self.cells):
-            names = [style.escape(labels[axis][value]) for axis, value in zip(self.rows, row, strict=True)]
+            names = [labels[axis][value] for axis, value in zip(self.rows, row, strict=True)]
             for depth, layer in enumerate(layers):
                 values = [layer.get((row, column), "") for column in columns]
                 if depth == 0 or any(value not in ("", MISSING) for value in values):
-                    body.append([*names[:-1], names[-1] if depth == 0 else "  (paper)", *values])
-        heads = [" ".join(labels[axis][v] for axis, v in zip(self.columns, column, strict=True)) for column in columns]
-        return [*(_TITLES[axis] for axis in self.rows), *map(style.escape, heads)], body
+                    body.append([*names[:-1], names[-1] if depth == 0 else PAPER, *values])
+        return body
+
+    def has_both(self, published: bool) -> bool:
+        """Whether the papers' numbers stand below ours."""
+        return not published and bool(self.frame["published_mean"].notna().any())
+
+    def _labels(self, style: Style) -> dict[str, dict[str, str]]:
+        return {axis: {_value(cell, axis): style.escape(_label(cell, axis)) for cell in self.cells} for axis in _TITLES}
 
     def _layer(self, published: bool, style: Style) -> dict[tuple[Place, Place], str]:
         return {
@@ -126,11 +148,6 @@ class Table:
         return list(zip(self.frame.itertuples(index=False), self.cells, strict=True))
 
 
-def seeds_text(count: int) -> str:
-    """`1 seed`, `3 seeds`: never n, which is the size of a subset in the papers."""
-    return f"{count} seed{'s' * (count != 1)}"
-
-
 def format_number(number: Number, style: Style, second_best: bool = False) -> str:
     """`31.37 ± 3.28`, with their number where seeds are missing, without ± for one seed, – for none."""
     if not number.n:
@@ -142,7 +159,7 @@ def format_number(number: Number, style: Style, second_best: bool = False) -> st
         text = style.bold(text)
     elif number.rank == 2 and second_best:
         text = style.underline(text)
-    return text if number.complete else f"{text} ({seeds_text(number.n)})"
+    return text if number.complete else f"{text} ({counted(number.n, 'seed')})"
 
 
 def _ours(line: Any, cell: CellSpec) -> Number:
@@ -188,24 +205,22 @@ def _markdown(table: Table, caption: str, published: bool) -> str:
 
 def _latex(table: Table, caption: str, published: bool) -> str:
     style = Style(r"$\pm$", lambda t: rf"\textbf{{{t}}}", lambda t: rf"\underline{{{t}}}", escape_latex)
-    header, body = table.grid(published, style)
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(caption)}}}", r"\resizebox{\textwidth}{!}{%"]
-    lines += [rf"\begin{{tabular}}{{ll{'c' * (len(header) - 2)}}}", r"\toprule", " & ".join(header) + r" \\"]
-    lines += _latex_body(body)
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table}"])
+    heads, at = table.heads(style), len(table.rows)
+    over = _TITLES[table.columns[0]] if table.columns == ["samples_per_class"] else ""
+    if not over and "samples_per_class" in table.columns:
+        heads = [tuple(_sized(axis, text) for axis, text in zip(table.columns, head, strict=True)) for head in heads]
+    body = [[cell.replace(MISSING, "--") for cell in row] for row in table.body(published, style)]
+    titles = [_TITLES[axis] for axis in table.rows]
+    caption += f" Best in bold{', second best underlined' * table.second_best}."
+    caption += " Rows marked (paper) are the paper's numbers." * table.has_both(published)
+    if table.rows[-1] == "method" and is_ticked([row[at - 1] for row in body]):
+        body = [[*row[: at - 1], *tick_augmentations(row[at - 1], row[at - 1] == PAPER), *row[at:]] for row in body]
+        titles, caption = [*titles, *TICKS], f"{caption} {AUGMENTED}"
+    return latex_table(table.name, caption, titles, heads, body, over)
 
 
-def _latex_body(body: list[list[str]]) -> list[str]:
-    lines: list[str] = []
-    counts = {dataset: sum(row[0] == dataset for row in body) for dataset, *_ in body}
-    previous = None
-    for dataset, *rest in body:
-        first = dataset != previous
-        lines += [r"\midrule"] if first else []
-        label = rf"\multirow{{{counts[dataset]}}}{{*}}{{{dataset}}}" if first else ""
-        lines.append(" & ".join([label, *(cell.replace(MISSING, "--") for cell in rest)]) + r" \\")
-        previous = dataset
-    return lines
+def _sized(axis: str, text: str) -> str:
+    return f"{text} samples per class" if axis == "samples_per_class" else text
 
 
 def _blank_repeats(body: list[list[str]]) -> list[list[str]]:
@@ -217,13 +232,14 @@ def _blank_repeats(body: list[list[str]]) -> list[list[str]]:
 def fill_table(outline: Outline, records: Records) -> Table:
     """An outline's table with the numbers that the records give."""
     return Table(
+        name=outline.file_name,
         title=outline.title,
         caption=caption_of(outline, records),
         frame=aggregate(outline.cells, records, load_published(outline.published)),
         cells=list(outline.cells),
         rows=list(outline.rows),
         columns=list(outline.columns),
-        note=_note(outline),
+        note=note_of(outline),
         second_best=outline.second_best,
     )
 
@@ -242,37 +258,3 @@ def _write(name: str, suffix: str, text: str) -> Path:
     path = TABLES / f"{name}.{suffix}"
     write_atomically(path, f"{text}\n".encode())
     return path
-
-
-def _note(outline: Outline) -> str:
-    average = "Average is the mean over a row's datasets once all are complete; its ± is the mean of theirs."
-    return " ".join([outline.note] * bool(outline.note) + [average] * outline.average)
-
-
-def _measured(outline: Outline) -> str:
-    """The metrics' titles, which way is better where that is not up, and the conditions."""
-    metrics = [METRICS[name] for name in outline.metrics]
-    titles = [f"{metric.title}{' (lower is better)' * (metric.better == 'lower')}" for metric in metrics]
-    return f"{' and '.join(titles)} {outline.measured}"
-
-
-def caption_of(outline: Outline, records: Records) -> str:
-    """What a reader must know of the numbers: preset, seeds, what ± is, stand-ins, what is missing."""
-    seeds = ",".join(map(str, outline.seeds))
-    columns = ", ".join(outline.columns).replace("_", " ")
-    parts = [
-        f"Preset {outline.preset}, seeds {seeds}; columns: {columns}; {_measured(outline)}; "
-        "± is the sample standard deviation over seeds (ddof=1)."
-    ]
-    if outline.settings:
-        parts.append(f"Changed: {', '.join(outline.settings)}.")
-    parts += [f"{ours} stands for {theirs} and is another test set." for ours, theirs in outline.stand_ins()]
-    own = {cell.dataset_label: cell.dataset_id for cell in outline.measured_cells if cell.content}
-    parts += [f"{label} is {images}." for label, images in own.items()]
-    parts += outline.remarks
-    if outline.preset != "paper" and outline.published:
-        parts.append("Not the papers' setting: their numbers are for orientation.")
-    missing = sum(key not in records.by_key for key in outline.keys)
-    if missing:
-        parts.append(f"{missing} runs are missing.")
-    return " ".join(parts)

@@ -17,6 +17,7 @@ from benchmark.cli import completion
 from benchmark.cli.notes import note, note_left_out, note_written, put, readable
 from benchmark.cli.options import (
     FORMATS,
+    Names,
     PathOf,
     output_option,
     selection_options,
@@ -32,9 +33,13 @@ from results.stores import Stores
 
 if TYPE_CHECKING:
     from benchmark.cli.imports import Import
+    from results.canvas import Width
     from results.index import Records
     from results.outline import Outline
 
+width_option = click.option(
+    "--width", type=click.Choice(["column", "page"]), default="page", help="Of a paper of two columns."
+)
 TABLE_FORMATS = click.Choice(["text", "markdown", "latex", "csv", "json"])
 EXPORTS = ("csv", "parquet", "json")
 
@@ -148,16 +153,31 @@ def verdict(
 @click.argument("study", shell_complete=completion.studies)
 @selection_options
 @stores_options
+@width_option
+@click.option("--highlight", type=Names(), default="", help="Methods to stand out; others grey.")
 @output_option("The folder (default: results/figures).")
-def figure(study: str, output: Path | None, selection: Selection, stores: Stores) -> None:
-    """Draw STUDY from records: <study>.pdf and <study>.png.
+def figure(
+    study: str,
+    width: "Width",
+    highlight: tuple[str, ...],
+    output: Path | None,
+    selection: Selection,
+    stores: Stores,
+) -> None:
+    """Draw STUDY from records: <study>.pdf and .png.
 
-    The papers' numbers are drawn over ours. A figure of composed images is drawn from its generators, as a .png alone.
+    The caption stands beside it, as <study>.txt and, with the figure in it, as <study>.tex. The papers' numbers are
+    hollow. A figure of composed images is drawn from its generators, as a .png alone.
+
+    \b
+    Examples:
+      hydrabench figure table1 --method baseline,mixup,hydramix --width column
+      hydrabench figure table1 --highlight hydramix
     """
     from benchmark.outlines import load_outline
 
     records = stores.records()
-    paths = _draw(load_outline(study, selection), selection, stores, records, output)
+    paths = _draw(load_outline(study, selection), selection, stores, records, output, width, highlight)
     note_left_out(records.problems)
     note_written(paths)
 
@@ -166,13 +186,16 @@ def figure(study: str, output: Path | None, selection: Selection, stores: Stores
 @click.argument("studies", nargs=-1, shell_complete=completion.studies)
 @selection_options
 @stores_options
+@width_option
 @output_option("The folder (default: results/figures).")
-def figures(studies: tuple[str, ...], output: Path | None, selection: Selection, stores: Stores) -> None:
+def figures(
+    studies: tuple[str, ...], width: "Width", output: Path | None, selection: Selection, stores: Stores
+) -> None:
     """Draw STUDIES, or every study that has something to draw."""
     records, without = stores.records(), []
     for outline in _outlines(studies, selection):
         try:
-            note_written(_draw(outline, selection, stores, records, output))
+            note_written(_draw(outline, selection, stores, records, output, width))
         except BadInput:
             if studies:
                 raise
@@ -213,7 +236,8 @@ def compare(
     if output is not None:
         from results.figures import write_diagram
 
-        write_diagram(output, accuracies, outline.metrics[0])
+        labels = {cell.method: cell.method_label for cell in outline.cells}
+        write_diagram(output, accuracies, labels, outline.metrics[0])
         note_written([output])
 
 
@@ -349,7 +373,13 @@ def _where(records: "Records") -> str:
 
 
 def _draw(
-    outline: "Outline", selection: Selection, stores: Stores, records: "Records", folder: Path | None
+    outline: "Outline",
+    selection: Selection,
+    stores: Stores,
+    records: "Records",
+    folder: Path | None,
+    width: "Width",
+    highlight: tuple[str, ...] = (),
 ) -> list[Path]:
     """The files of one study's figure; raises BadInput where there is nothing to draw."""
     from results.figures import FIGURES, write_figure
@@ -357,8 +387,8 @@ def _draw(
     if outline.samples:
         from benchmark.cli.sheets import write_sheet
 
-        return [write_sheet(outline, selection, stores.own, folder or FIGURES)]
-    return write_figure(outline, records, folder or FIGURES)
+        return write_sheet(outline, selection, stores.own, folder or FIGURES, width)
+    return write_figure(outline, records, folder or FIGURES, width, highlight)
 
 
 def _counts(done: "Import") -> str:

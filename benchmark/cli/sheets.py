@@ -16,13 +16,15 @@ from methods.mixing.networks import Generator
 from methods.mixing.pictures import Layout, compositions
 from methods.mixing.recipe import GeneratorRecipe
 from methods.tiles import draw_tiles
+from results.canvas import Width
+from results.figures import write_caption
 from results.files import write_atomically
 from results.outline import Outline, SampleSheet
 from results.records import RecordError
 
 
-def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Path) -> Path:
-    """Writes <folder>/<study>.png from the generators of the first seed in a store; trains none.
+def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Path, width: Width) -> list[Path]:
+    """Writes <folder>/<study>.png from the generators of the first seed in a store, with its caption; trains none.
 
     Raises BadInput where one is not there, or a method has none.
     """
@@ -40,7 +42,7 @@ def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Pat
             raise BadInput(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
     path = folder / f"{outline.file_name}.png"
     write_atomically(path, draw_tiles(rows))
-    return path
+    return [path, *write_caption(path, f"{outline.title}. {outline.note}", width)]
 
 
 def _rows(sheet: SampleSheet, recipe: GeneratorRecipe, job: Build, store: Path, label: str) -> list[list[Tile]]:

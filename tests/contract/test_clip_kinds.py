@@ -165,7 +165,8 @@ def test_figure_3_and_7_are_drawn_from_the_same_record(selection, store, tmp_pat
     measured(run, store)
     for name in ("figure3", "figure7"):
         paths = write_figure(load_outline(name, selection("original")), Stores(store, True).records(), tmp_path)
-        assert [path.name for path in paths] == [f"{name}.pdf", f"{name}.png"] and all(path.exists() for path in paths)
+        assert [path.name for path in paths] == [f"{name}.{suffix}" for suffix in ("pdf", "png", "txt", "tex")]
+        assert all(path.exists() for path in paths)
 
 
 def test_an_embedding_has_every_set_s_points_and_the_distance_to_the_originals(selection, store, tmp_path):

@@ -53,7 +53,7 @@ def squeezed(text):
 
 def test_text(make):
     lines = squeezed(make().render("text"))
-    assert lines[0].startswith("HydraMix Table 9: generators on other datasets. Preset quick, seeds 0,1;")
+    assert lines[0].startswith("HydraMix Table 9: generators on other datasets. Top-1 accuracy in %")
     assert lines[0].endswith(f"7 runs are missing. {NOTE}")
     assert lines[2] == "Samples per class  Method  CIFAR-10 (dedup)  STL-10 (part)  CIFAR-100 (dedup)  Average"
     assert lines[4:10] == [

@@ -40,10 +40,10 @@ def table(store, make_record):
 
 
 CAPTION = (
-    "HydraMix Table 1: test accuracy with few samples per class. Preset quick, seeds 0,1,2; columns: samples per "
-    "class; top-1 accuracy in % after the last epoch; ± is the sample standard deviation over seeds (ddof=1). "
-    "cifar10-dedup stands for cifair10 and is another test set. stl10-part stands for stl10 and is another test set. "
-    "Not the papers' setting: their numbers are for orientation. 27 runs are missing."
+    "HydraMix Table 1: test accuracy with few samples per class. Top-1 accuracy in % after the last epoch, as mean ± "
+    "sample standard deviation over seeds 0, 1 and 2 at preset quick. CIFAR-10 (dedup) stands for ciFAIR-10 and is "
+    "another test set. STL-10 (part) stands for STL-10 and is another test set. This is not the papers' setting: their "
+    "numbers are for orientation. 27 runs are missing. Columns are samples per class."
 )
 
 
@@ -89,10 +89,13 @@ def test_markdown(table):
 
 LATEX = r"""\begin{table}
 \centering
-\caption{HydraMix Table 1: test accuracy with few samples per class. As published.}
-\resizebox{\textwidth}{!}{%
+\caption{HydraMix Table 1: test accuracy with few samples per class. As published. Best in bold.}
+\label{tab:table1}
+\begin{adjustbox}{max width=\textwidth}
 \begin{tabular}{llcc}
 \toprule
+ &  & \multicolumn{2}{c}{Samples per class} \\
+\cmidrule(lr){3-4}
 Dataset & Method & 5 & 50 \\
 \midrule
 \multirow{3}{*}{CIFAR-10 (dedup)} & Baseline & 31.37 $\pm$ 3.28 & 58.84 $\pm$ 0.82 \\
@@ -103,7 +106,8 @@ Dataset & Method & 5 & 50 \\
  & MixUp & 30.06 $\pm$ 1.80 & 49.03 $\pm$ 1.34 \\
  & HydraMix & \textbf{33.09 $\pm$ 1.59} & \textbf{54.10 $\pm$ 1.22} \\
 \bottomrule
-\end{tabular}}
+\end{tabular}
+\end{adjustbox}
 \end{table}"""
 
 

@@ -64,7 +64,7 @@ def test_other_files_are_named(read, content, tmp_path):
 
 
 def test_a_scatter_figure_has_every_set_with_its_number_of_images(points, tmp_path):
-    figure = draw_points(points, "title", "caption")
+    figure = draw_points(points, "page")
     (legend,) = figure.legends
     expected = ["original (5)", r"MixUp, \$5\$ per class (40)", "HydraMix (40)"]
     assert [text.get_text() for text in legend.get_texts()] == expected
@@ -77,7 +77,7 @@ def test_a_scatter_figure_has_every_set_with_its_number_of_images(points, tmp_pa
 
 
 def test_the_whole_set_has_a_colour_for_each_class_and_nobody_a_density(points, tmp_path):
-    figure = draw_points({WHOLE: cloud(100, 3), **points}, "title", "caption")
+    figure = draw_points({WHOLE: cloud(100, 3), **points}, "page")
     (axes,) = figure.axes
     assert [len(one.get_offsets()) for one in axes.collections] == [100, 5, 40, 40]
     figure.draw_without_rendering()  # which maps labels to colours
@@ -88,11 +88,11 @@ def test_the_whole_set_has_a_colour_for_each_class_and_nobody_a_density(points, 
 
 def test_points_in_a_line_have_no_density_and_are_drawn(tmp_path):
     line = Cloud(np.repeat(np.arange(20, dtype=np.float32)[:, None], 2, axis=1), np.zeros(20, int))
-    save(draw_points({"MixUp": line, "one": cloud(1)}, "title", ""), tmp_path / "points.png")
+    save(draw_points({"MixUp": line, "one": cloud(1)}, "column"), tmp_path / "points.png")
 
 
 def test_the_figure_of_synsets_has_the_likeliest_first(classes, tmp_path):
-    figure = draw_synsets(classes, "title", "caption")
+    figure = draw_synsets(classes, "page")
     first, second = figure.axes
     names = [text.get_text() for text in first.get_yticklabels()]
     assert len(names) == 10 and names[0].startswith("kind 11") and r"costs \$, has _ and ^" in names[0]
