@@ -1,8 +1,10 @@
 """Sample grids: rows of tiles with captions that stay within their tile, in whatever script."""
 
 import io
+from contextlib import suppress
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,16 @@ from PIL import Image, ImageDraw, ImageFont
 from methods.artifacts import Tile
 
 _SIDE, _GAP, _CAPTION = 96, 6, 14  # pixels: a tile's least side, between tiles, below a tile
-_FONT_SIZE = 10
+_FONT_SIZE, _BASELINE = 10, 10  # pixels; of a caption's letters below their tile
+_OTHER_SCRIPTS = (  # file names that Pillow finds among a system's fonts: Debian's, Windows', macOS'
+    "NotoSansCJK-Regular.ttc",
+    "wqy-zenhei.ttc",
+    "NotoSansDevanagari-Regular.ttf",
+    "NotoSansThai-Regular.ttf",
+    "unifont.otf",
+    "msyh.ttc",
+    "Arial Unicode.ttf",
+)
 _CUT = "…"
 _NO_CHARACTER = "\uffff"  # a font draws its box for it
 
@@ -32,10 +43,10 @@ def draw_tiles(rows: list[list[Tile]]) -> bytes:
 
 
 def fit_caption(text: str, width: int) -> str:
-    """A caption of at most `width` pixels, of characters that the font has; others as \\uXXXX, the middle cut out."""
-    text = "".join(c if _is_drawn(c) else c.encode("unicode_escape").decode() for c in text)
+    """A caption of at most `width` pixels, the middle cut out; characters that no font here has as \\uXXXX."""
+    text = "".join(c if _font_of(c) else c.encode("unicode_escape").decode() for c in text)
     kept, shown = len(text), text
-    while _font().getlength(shown) > width:
+    while sum(font.getlength(part) for font, part in _parts(shown)) > width:
         kept -= 1
         shown = text[: kept - kept // 2] + _CUT + text[len(text) - kept // 2 :]
     return shown
@@ -45,22 +56,45 @@ def _paste(sheet: Image.Image, tile: Tile, left: int, top: int, side: int) -> No
     # whole pixels stay visible: a person judges what was generated, not the scaling
     image = Image.fromarray(np.ascontiguousarray(tile.image)).resize((side, side), Image.Resampling.NEAREST)
     sheet.paste(image, (left, top))
-    ImageDraw.Draw(sheet).text((left, top + side), fit_caption(tile.caption, side), "black", _font())
+    draw, at = ImageDraw.Draw(sheet), float(left)
+    for font, part in _parts(fit_caption(tile.caption, side)):
+        draw.text((at, top + side + _BASELINE), part, "black", font, anchor="ls")
+        at += font.getlength(part)
+
+
+def _parts(text: str) -> list[tuple[ImageFont.FreeTypeFont, str]]:
+    """A text in runs of one font each."""
+    runs = groupby(text, lambda character: _font_of(character) or _fonts()[0])
+    return [(font, "".join(part)) for font, part in runs]
 
 
 @lru_cache(maxsize=1)
-def _font() -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib, for Latin, Greek, Cyrillic and more; Pillow's own has ASCII alone."""
+def _fonts() -> list[ImageFont.FreeTypeFont]:
+    """DejaVu Sans, which comes with matplotlib, for Latin, Greek, Cyrillic and more, and what this machine has of
+    other scripts. Pillow's own font has ASCII alone."""
     package = find_spec("matplotlib")
     assert package and package.origin
-    path = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(path, _FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
+    fonts = [_load(str(Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"))]
+    for name in _OTHER_SCRIPTS:
+        with suppress(OSError):  # it is not on this machine
+            fonts.append(_load(name))
+    return fonts
+
+
+def _load(name: str) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(name, _FONT_SIZE)  # with raqm, where Pillow has it, for Arabic and Indic scripts
 
 
 @lru_cache(maxsize=4096)
-def _is_drawn(character: str) -> bool:
-    return character == " " or (character.isprintable() and _pixels(character) != _pixels(_NO_CHARACTER))
+def _font_of(character: str) -> ImageFont.FreeTypeFont | None:
+    """The first font that has a character, None where none has."""
+    if character == " ":
+        return _fonts()[0]
+    if not character.isprintable():
+        return None
+    return next((font for font in _fonts() if _has(font, character)), None)
 
 
-def _pixels(character: str) -> bytes:
-    return bytes(_font().getmask(character))
+def _has(font: ImageFont.FreeTypeFont, character: str) -> bool:
+    plain = font.font_variant(layout_engine=ImageFont.Layout.BASIC)  # shaping puts a circle below what stands alone
+    return bytes(plain.getmask(character)) != bytes(plain.getmask(_NO_CHARACTER))

@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ from results.files import write_atomically
 
 Width = Literal["column", "page"]
 WIDTHS: dict[Width, float] = {"column": 3.3, "page": 6.8}  # inches, of papers of two columns
-STYLE = {  # sizes as in print: nothing is scaled
+STYLE: Any = {  # sizes as in print: nothing is scaled
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from itertools import chain
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -79,7 +80,7 @@ def _draw_lines(axes: Axes, panel: Panel, looks: dict[str, Look], highlight: Col
         look, front = looks[label], 3 if label in highlight else 2
         x, mean, std, published, _ = _columns(line)
         size = _size(look, _LINE_SIZE)
-        style = {"color": look.colour, "marker": look.marker, "ls": look.dash, "zorder": front}
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "ls": look.dash, "zorder": front}
         axes.plot(x, published, **style, ms=size, lw=0.7, mfc="w", mew=0.7)
         axes.plot(x, mean, **style, ms=size, lw=1.3, mec="w", mew=0.3)
         if label in banded:
@@ -110,7 +111,12 @@ def _draw_dots(
     for label, line in panel.lines.items():
         look, row = looks[label], labels.index(label)
         _, mean, std, published, published_std = _columns(line)
-        style = {"color": look.colour, "marker": look.marker, "ms": _size(look, _DOT_SIZE), "ls": "none"}
+        style: dict[str, Any] = {
+            "color": look.colour,
+            "marker": look.marker,
+            "ms": _size(look, _DOT_SIZE),
+            "ls": "none",
+        }
         axes.errorbar(published, [row + 0.2 * both], xerr=published_std, mfc="w", mew=0.8, elinewidth=0.6, **style)
         axes.errorbar(mean, [row - 0.2 * both], xerr=std, elinewidth=1.2, mec="w", mew=0.3, **style)
     axes.set_ylim(len(labels) - 0.4, -0.6)

@@ -163,7 +163,7 @@ def test_nothing_is_cut_off_and_figures_are_as_wide_as_papers(name, width):
     assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.get_figwidth() and box.y1 <= figure.get_figheight()
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if load_outline(name, Selection()).figure is None])
 def test_curves_are_told_apart_without_colours_and_look_the_same_everywhere(name):
     labels = {cell.method_label for cell in load_outline(name, Selection()).first_cells}
     looks = looks_of(labels)

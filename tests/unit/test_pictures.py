@@ -4,10 +4,33 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
+from methods import tiles
 from methods.artifacts import Tile
-from methods.tiles import _font, draw_tiles, fit_caption
+from methods.tiles import draw_tiles, fit_caption
+
+
+@pytest.fixture
+def of_fonts(monkeypatch):
+    """Has captions drawn with some fonts and no others."""
+    tiles._fonts()  # looked for before they are replaced
+
+    def use(*fonts):
+        tiles._font_of.cache_clear()
+        monkeypatch.setattr(tiles, "_fonts", lambda: list(fonts))
+
+    yield use
+    tiles._font_of.cache_clear()
+
+
+def test_other_scripts_are_drawn_by_another_font(of_fonts):
+    ascii_alone, dejavu = ImageFont.load_default(10), tiles._fonts()[0]
+    of_fonts(ascii_alone)
+    assert fit_caption("a cat, кот", 500) == r"a cat, \u043a\u043e\u0442"
+    of_fonts(ascii_alone, dejavu)
+    assert fit_caption("a cat, кот", 500) == "a cat, кот"
+    assert tiles._parts("a cat, кот") == [(ascii_alone, "a cat, "), (dejavu, "кот")]
 
 
 @pytest.mark.parametrize("text", ["cat", "", "Übergröße", "Ελλάδα", "кошка", "a – b"])
@@ -26,7 +49,8 @@ def test_what_the_font_has_is_shown_as_it_is(text):
         ("\U0001f9ab", r"\U0001f9ab"),
     ],
 )
-def test_what_it_lacks_or_cannot_be_printed_is_written_as_its_number(text, shown):
+def test_what_no_font_has_or_cannot_be_printed_is_written_as_its_number(text, shown, of_fonts):
+    of_fonts(tiles._fonts()[0])
     assert fit_caption(text, 200) == shown
 
 
@@ -34,7 +58,7 @@ def test_what_it_lacks_or_cannot_be_printed_is_written_as_its_number(text, shown
 @pytest.mark.parametrize("width", [96, 30])
 def test_long_captions_lose_their_middle(text, width):
     shown = fit_caption(text, width)
-    assert _font().getlength(shown) <= width
+    assert sum(font.getlength(part) for font, part in tiles._parts(shown)) <= width
     start, cut, end = shown.partition("…")
     whole = fit_caption(text, 10**6)
     assert cut and start and end and whole.startswith(start) and whole.endswith(end)
