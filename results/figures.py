@@ -35,15 +35,14 @@ def write_figure(
         figure, caption = _drawing(outline, outline.drawing, records, width)
     else:
         figure, caption = _numbers(outline, records, width, highlight)
-    path = folder / outline.file_name
-    for suffix in (".pdf", ".png"):
-        save(figure, path.with_suffix(suffix))
-    drawn = [path.with_suffix(suffix) for suffix in (".pdf", ".png")]
-    return drawn + write_caption(path, caption, width)
+    paths = [folder / f"{outline.file_name}{suffix}" for suffix in (".pdf", ".png")]
+    for path in paths:
+        save(figure, path)
+    return paths + write_caption(paths[0], caption, width)
 
 
 def write_caption(path: Path, caption: str, width: Width) -> list[Path]:
-    """Writes a figure's caption beside it: as .txt, and as .tex, LaTeX that includes the figure."""
+    """Writes the caption of a figure's file beside it: as .txt, and as .tex, LaTeX that includes the figure."""
     text, latex = path.with_suffix(".txt"), path.with_suffix(".tex")
     write_atomically(text, f"{caption}\n".encode())
     write_atomically(latex, _latex(path.stem, caption, width).encode())
