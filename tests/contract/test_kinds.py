@@ -194,7 +194,7 @@ def test_what_it_lacks_makes_it_unavailable_but_not_what_is_measured(measured, m
 def test_the_table_has_the_metrics_side_by_side_and_the_better_in_bold(measured):
     records = measured.records()
     text = fill_table(load_outline("brightness", Selection()), records).render("markdown")
-    assert "darkness (lower is better) and light of 4 images" in text
+    assert "Darkness (lower is better) and light of 4 images" in text
     assert "2 Darkness ↓" in text and "2 Light" in text
     assert text.count("**") == 8  # both methods see the same subsets: each is best in both columns
 
