@@ -281,7 +281,7 @@ def test_results_are_a_line_per_run(store, make_run, make_record):
 def test_a_table_is_latex(store):
     table = hydrabench.table("demo", store=store, measured=False, methods=["mixup", "cutout(length=8)"], seeds=0)
     assert len(table.frame) and r"\begin{tabular}" in table.to_latex()
-    assert "calibration" in hydrabench.table("demo", store=store, measured=False, metric="ece").caption
+    assert "Calibration" in hydrabench.table("demo", store=store, measured=False, metric="ece").caption
 
 
 def test_a_study_is_run(store, make_run, monkeypatch):

@@ -112,7 +112,7 @@ def test_a_table_of_another_metric_says_what_is_without_it(store, said, make_rec
         "1 of 2 records have no predictions beside them, and no balanced"
     ]
     text = fill_table(outline.with_metric("balanced"), records).render("markdown")
-    assert "balanced top-1 accuracy in %" in text and f"{said.balanced():.2f} (1 seed)" in text
+    assert "Balanced top-1 accuracy in %" in text and f"{said.balanced():.2f} (1 seed)" in text
     assert "100.00 ± 0.00" in fill_table(outline.with_metric("top5"), records).render("markdown")
 
 
