@@ -7,16 +7,20 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from loads import RUNS, WHAT_IS_TRAINED_FIRST, Load
-from pretend import COUNTS, Mismatch, Unavailable, pretend_device
+from loads import DETECTION, RUNS, WHAT_IS_TRAINED_FIRST, Load
+from pretend import COUNTS, Constants, Mismatch, Unavailable, pretend_device
 
 from benchmark import attempt, build, execute
 from benchmark.checkout import code_state
 from benchmark.run import Run
+from benchmark.selection import Selection
+from benchmark.study import load_grid
 from benchmark.training import device as devices
 from benchmark.training import loop
 from benchmark.training.loop import Hooks, Trainable, train
+from boxed import Drawn
 from datasets.base import Images
+from datasets.base import registry as datasets
 from datasets.batches import send, to_unit
 from hydrabench.augmenter import class_of, fit
 from methods import history
@@ -26,9 +30,11 @@ from methods.mixing import layers
 from methods.registry import parse_method, registry
 from methods.scattering import transform
 from results.records import Record, read_record
+from shortened import shorten
 
 PLAIN = [name for name, cls in registry.entries().items() if cls().available or cls.by_files]
 COMPOSED = [f"{name}+autoaugment" for name in PLAIN if not registry.get(name).automatic and name != "baseline"]
+VARIANTS = ["dino(mixing=hydramix)", "chimeramix-seg(d_fakes=fresh)"]  # of what is trained first
 AUGMENTERS = ["mixup", "mixupn", "cutout", "random-erasing", "autoaugment", "gridmix(p_gen=1)", "nmix(p_gen=1)"]
 STOPS = 2  # of each training, after a step each
 TEST_IMAGES = 50
@@ -116,7 +122,7 @@ def trained(run: Run, store: Path, where: torch.device, monkeypatch) -> Record:
 
 
 @pytest.mark.usefixtures("one_thread", "alike")
-@pytest.mark.parametrize("text", PLAIN + COMPOSED)
+@pytest.mark.parametrize("text", PLAIN + COMPOSED + VARIANTS)
 def test_a_run_stopped_twice_has_the_bits_of_the_cpu_and_no_step_asks_more(
     text, tmp_path, make_run, monkeypatch, device
 ):
@@ -131,8 +137,29 @@ def test_a_run_stopped_twice_has_the_bits_of_the_cpu_and_no_step_asks_more(
     assert found.weights_sha256 == expected.weights_sha256
     assert found.metrics == expected.metrics
     name = text.partition("+")[0]
-    if registry.get(name).__module__.startswith("methods."):  # an installed one's is not ours to limit
+    if registry.get(name.partition("(")[0]).__module__.startswith(
+        "methods."
+    ):  # an installed one's is not ours to limit
         trainer.require(WHAT_IS_TRAINED_FIRST.get(name, {}) | ({"Training": RUNS[text]} if text in RUNS else {}))
+
+
+@pytest.mark.usefixtures("one_thread", "alike")
+def test_a_detector_s_batch_is_sent_at_once_and_gives_the_bits_of_the_cpu(tmp_path, monkeypatch, device):
+    datasets.entries()
+    monkeypatch.setitem(datasets._entries, "drawn", Drawn)
+    settings = ("protocol.training_steps=4",)
+    (run,) = load_grid("table8", Selection("demo", ("drawn",), ("hydramix(p_gen=1.0)",), (1,), (0,), settings)).runs()
+    run = replace(run, method=lengthen(shorten(run.method)))
+    expected = trained(run, tmp_path / "cpu", torch.device("cpu"), monkeypatch)
+    trainer = Trainer()
+    monkeypatch.setattr(attempt, "train", trainer)
+    with Constants():
+        found = trained(run, tmp_path / "pretend", device, monkeypatch)
+    assert (found.weights_sha256, found.metrics) == (expected.weights_sha256, expected.metrics)
+    trainer.require(WHAT_IS_TRAINED_FIRST["hydramix"] | {"DetectionTraining": DETECTION})
+    places = trainer.steps["DetectionTraining"][-2].places.splitlines()
+    ours = [place for place in places if "detection/training.py" not in place]  # torchvision's are in its forward pass
+    assert len(ours) == 1 and ours[0].startswith("1 × copy")
 
 
 @pytest.mark.parametrize("text", AUGMENTERS)
@@ -153,8 +180,8 @@ def test_an_augmenter_gives_images_where_it_is_given_them(text, device):
 
 
 def test_every_row_is_of_a_registered_method():
-    assert set(RUNS) <= set(PLAIN + COMPOSED)
-    assert set(WHAT_IS_TRAINED_FIRST) <= set(PLAIN)
+    assert set(RUNS) <= set(PLAIN + COMPOSED + VARIANTS)
+    assert set(WHAT_IS_TRAINED_FIRST) <= set(PLAIN + VARIANTS)
 
 
 def test_tensors_of_two_devices_are_minded(device):
