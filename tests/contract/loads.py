@@ -53,10 +53,10 @@ RUNS = {
     "original+autoaugment": Load(0, 1, 77),
     "random-erasing+autoaugment": Load(0, 1, 77),
     "segmix+autoaugment": Load(0, 1, 82),
-    "dino(mixing=hydramix)": Load(0, 1, 82),
     "chimeramix-seg(d_fakes=fresh)": Load(0, 1, 123),
 }
-# a detector's step: what is not its batch's one copy is torchvision's, and depends on how many boxes it proposes
+# a detector's step: but for two copies, of compositions and of the batch, it is torchvision's, and depends on how many
+# boxes it proposes
 DETECTION = Load(60, 30, 1100)
 # by the method that has it trained, then by the kind of training
 WHAT_IS_TRAINED_FIRST = {
@@ -67,6 +67,5 @@ WHAT_IS_TRAINED_FIRST = {
     "chimeramix-seg": {"GeneratorTraining": Load(0, 1, 275)},
     "hydramix": {"GeneratorTraining": Load(0, 1, 323)},
     "dino": {"DinoTraining": Load(0, 1, 896)},
-    "dino(mixing=hydramix)": {"GeneratorTraining": Load(0, 1, 323), "DinoTraining": Load(0, 1, 896)},
-    "chimeramix-seg(d_fakes=fresh)": {"GeneratorTraining": Load(0, 1, 275)},
+    "chimeramix-seg(d_fakes=fresh)": {"GeneratorTraining": Load(0, 1, 321)},
 }
