@@ -19,6 +19,7 @@ from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
 from benchmark.training.nets import weights_hash
 from datasets.subset import find_subset, subset_hash
+from results.escape import one_line
 from results.files import PREDICTIONS, WEIGHTS
 from results.metrics import METRICS
 from results.records import Metrics, Record, write_record
@@ -108,7 +109,7 @@ class _Execution:
             warnings=self.at.warnings(),
             artifacts=[artifact.key for artifact in run.artifacts],
             prepare_seconds=self.at.prepare_seconds,
-            images=run.dataset.text if run.dataset.identity.get("content") else "",
+            images=one_line(run.dataset.text) if run.dataset.identity.get("content") else "",
         )
 
     def _store(self, record: Record, training: Training | Measuring, files: dict[str, bytes]) -> None:

@@ -43,7 +43,7 @@ def ensemble(study: str, form: str, selection: Selection, stores: Stores) -> Non
 @click.argument("run")
 @click.argument("folder", type=PathOf(path_type=Path, exists=True, file_okay=False))
 @stores_options
-@click.option("--dataset", help="Of a run on your own images: that folder:PATH, which has the classes' names.")
+@click.option("--dataset", help="That folder:PATH, of a run on your own images.")
 @output_option("The CSV file to write.", required=True)
 def weights(run: str, folder: Path, dataset: str | None, output: Path, stores: Stores) -> None:
     """Classify FOLDER's images by what RUN has learned.

@@ -106,7 +106,7 @@ def data_export(
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=FILE)
 def validate(paths: tuple[Path, ...]) -> None:
-    """Say what is wrong with files of your own, a line for each fault.
+    """Say what is wrong with your own files, a line a fault.
 
     PATHS: studies, presets and profiles (.yaml), method files (.py), folders and lists (.csv) of images. Exit status 1
     where there is a fault.
