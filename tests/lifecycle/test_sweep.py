@@ -98,7 +98,7 @@ def test_a_killed_worker_fails_its_run_alone_and_retry_goes_on(store):
         "--workers",
         "2",
     ]
-    arguments += ["--results", str(store), "--ignore-measured", "--set", "protocol.epochs=4"]
+    arguments += ["--results", str(store), "--ignore-measured", "--set", "protocol.epochs=2"]
     process = _start(*arguments)
     victim = _wait_for(lambda: _worker_on(store, process.pid))
     os.kill(victim, signal.SIGKILL)
@@ -114,7 +114,7 @@ def test_a_killed_worker_fails_its_run_alone_and_retry_goes_on(store):
 @pytest.mark.parametrize("stop", ["interrupt", "kill"])
 def test_an_interrupted_sweep_goes_on_where_it_was(store, stop):
     arguments = ["run", "demo", "--method", "baseline", "--seeds", "0-1", "--samples-per-class", "2"]
-    arguments += ["--results", str(store), "--ignore-measured", "--set", "protocol.epochs=4"]
+    arguments += ["--results", str(store), "--ignore-measured", "--set", "protocol.epochs=2"]
     process = _start(*arguments)
     _wait_for(lambda: _worker_on(store, process.pid))
     workers = psutil.Process(process.pid).children(recursive=True)
