@@ -23,6 +23,7 @@ _CROSSES = {"color": GREEN, "marker": "x", "s": 70, "linewidths": 2.5, "zorder":
 _GENERATED = ((YELLOW, "^"), (RED, "o"), (BLUE, "s"), (PINK, "D"))  # HydraMix's yellow triangles and red dots
 _CIRCLES = {"cmap": "turbo", "marker": "o", "s": 9, "linewidths": 0, "alpha": 0.45, "zorder": 1}
 _AMONG_ALL = {"linewidths": 0.7, "s": 12, "zorder": 4}  # ChimeraMix's red crosses, and black dots over circles
+_NAMES = {WHOLE: "training images"}  # which may be a part of them
 _GRID, _LEVELS = 80, (0.25, 0.5, 0.75, 1.0)  # of a density: places on a side, parts of its greatest value
 _SYNSETS, _LETTERS = 10, {"column": 30, "page": 72}  # of a class, as in the paper; of a synset's text
 
@@ -49,9 +50,10 @@ def draw_points(points: Points, width: Width) -> Figure:
     figure = Figure(figsize=(WIDTHS[width], 0.85 * WIDTHS[width]), layout="constrained")
     axes = figure.subplots()
     for name, look in (_looks_among_all if WHOLE in points else _looks)(points):
-        axes.scatter(*points[name].xy.T, label=escape_mathematics(f"{name} ({len(points[name].xy)})"), **look)
+        xy = points[name].xy
+        axes.scatter(*xy.T, label=escape_mathematics(f"{_NAMES.get(name, name)} ({len(xy)})"), **look)
         if name != ORIGINAL and WHOLE not in points:
-            _draw_density(axes, points[name].xy, look["color"])
+            _draw_density(axes, xy, look["color"])
     axes.set(xticks=[], yticks=[])
     add_legend(figure, axes.get_legend_handles_labels()[0], most=4)
     return figure

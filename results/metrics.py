@@ -60,7 +60,7 @@ METRICS = {
         Metric("cse", "CLIP synset entropy", "CSE", "CLIP synset entropy (nats)", "nats"),
         Metric(
             "nearest",
-            "mean distance (1 - cosine) of features to the nearest original image's",
+            "mean distance to the nearest original (1 - cosine of features)",
             "distance",
             "distance to the nearest original (1 - cosine)",
             "units of 1 - cosine",

@@ -42,6 +42,7 @@ def preserve_neighbours(features: Tensor, seed: int) -> Tensor:
     Whoever needs them again keeps them. Raises BadInput where PyMDE is not installed.
     """
     pymde = _package("pymde")
+    logging.getLogger("__pymde__").setLevel(logging.ERROR)  # it warns of originals that are in the whole set as well
     with _own_streams(pymde, seed):
         return pymde.preserve_neighbors(features).embed()
 

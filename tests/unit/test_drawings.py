@@ -80,6 +80,7 @@ def test_the_whole_set_has_a_colour_for_each_class_and_nobody_a_density(points, 
     figure = draw_points({WHOLE: cloud(100, 3), **points}, "page")
     (axes,) = figure.axes
     assert [len(one.get_offsets()) for one in axes.collections] == [100, 5, 40, 40]
+    assert figure.legends[0].get_texts()[0].get_text() == "training images (100)"
     figure.draw_without_rendering()  # which maps labels to colours
     whole, originals, *_ = (one.get_edgecolor() for one in axes.collections)
     assert len(np.unique(whole, axis=0)) == 25 and len(originals) == 1
