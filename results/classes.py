@@ -8,8 +8,7 @@ from tabulate import tabulate
 
 from results.escape import one_line
 from results.index import Entry
-from results.predictions import Predictions, read_predictions
-from results.reader import Absent, RecordError
+from results.predictions import Predictions, predictions_of
 from results.records import Record, key_of
 
 MOST_NUMBERS = 200_000  # of all matrices on a page; they take about half a megabyte
@@ -65,28 +64,17 @@ def confusions(
     """
     groups: dict[str, dict[str, Any]] = {}
     for entry, record in pairs:
-        if said := _read(entry, record, problems):
+        if said := predictions_of(entry, problems, record):
             identity = key_of({**record.run, "seed": 0})
-            group = groups.setdefault(identity, {**named(entry), "seeds": [], "counts": said.confusion()})
+            group = groups.setdefault(identity, {**named(entry), "seeds": [], "counts": np.zeros((0, 0), int)})
             _add(group, entry.seed, said)
     return _fitting(list(groups.values()))
 
 
-def _read(entry: Entry, record: Record, problems: list[str]) -> Predictions | None:
-    try:
-        return read_predictions(entry.path.parent, record)
-    except Absent:
-        return None
-    except RecordError as error:
-        problems.append(f"{entry.path.parent}: {error}")
-        return None
-
-
 def _add(group: dict[str, Any], seed: int, said: Predictions) -> None:
     made = said.confusion()
-    if group["seeds"]:
-        size = max(len(made), len(group["counts"]))
-        made = _padded(made, size) + _padded(group["counts"], size)
+    size = max(len(made), len(group["counts"]))
+    made = _padded(made, size) + _padded(group["counts"], size)
     names = [said.name_of(label) for label in range(len(made))]
     group.update(counts=made, names=names, seeds=[*group["seeds"], seed])
 

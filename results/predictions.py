@@ -136,11 +136,14 @@ def _are_probabilities(values: "np.ndarray", labels: "np.ndarray", predicted: "n
     )
 
 
-def predictions_of(entry: "Entry", problems: list[str]) -> Predictions | None:
-    """The predictions beside an entry's record; None where there are none. What cannot be trusted gets a problem."""
+def predictions_of(entry: "Entry", problems: list[str], record: Record | None = None) -> Predictions | None:
+    """The predictions beside an entry's record; None where there are none. What cannot be trusted gets a problem.
+
+    record: the entry's, where it has been read already.
+    """
     path = entry.path.parent / PREDICTIONS
     try:
-        return read_predictions(path.parent, entry.record())
+        return read_predictions(path.parent, record or entry.record())
     except Absent:
         return None
     except RecordError as error:
