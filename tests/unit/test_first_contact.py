@@ -14,7 +14,8 @@ from benchmark.selection import Selection
 from benchmark.study import load_grid
 from results.files import MEASURED, RECORD
 from results.index import load_records
-from results.records import write_record
+from results.metrics import METRICS
+from results.records import CLASSIFY, write_record
 from results.stores import Stores
 
 
@@ -67,14 +68,26 @@ def test_a_plan_sums_artifacts_up_and_all_names_them(store):
 
 @pytest.fixture(scope="module")
 def entries():
-    return {entry.row: entry for entry in load_records([MEASURED]) if entry.seed == 0 and entry.samples_per_class == 5}
+    """Of the measured records of seed 0 and five images a class, by row and kind."""
+    chosen = [entry for entry in load_records([MEASURED]) if entry.seed == 0 and entry.samples_per_class == 5]
+    return {(entry.row, entry.record().kind): entry for entry in chosen}
 
 
-@pytest.mark.parametrize("row", ["baseline", "hydramix", "hydramix+autoaugment", "chimeramix-seg(d_fakes=fresh)"])
-def test_a_number_says_what_made_it_and_the_command_that_makes_it_again(entries, row):
-    entry = entries[row]
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ("baseline", CLASSIFY),
+        ("hydramix", CLASSIFY),
+        ("hydramix+autoaugment", CLASSIFY),
+        ("chimeramix-seg(d_fakes=fresh)", CLASSIFY),
+        ("baseline", "mde"),
+    ],
+)
+def test_a_number_says_what_made_it_and_the_command_that_makes_it_again(entries, row, kind):
+    entry = entries[row, kind]
     text = summary(entry.path)
-    assert f"top-1 {entry.top1:.2f}" in text and f"[{entry.key}]" in text
+    assert f"[{entry.key}]" in text
+    assert all(f"{METRICS[name].word} {value:.2f}" in text for name, value in entry.metrics.items())
     _, run, study, *words = shlex.split(text.partition("made again by: ")[2])
     options = dict(zip(words[::2], words[1::2], strict=True))
     selection = Selection(options["--preset"], (options["--dataset"],), (options["--method"],), (5,), (0,))
