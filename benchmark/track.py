@@ -1,6 +1,6 @@
 """What a training loses and what comes out of it, sent to TensorBoard or Weights & Biases while it runs.
 
-A view of a run and no part of it: off unless `run --track` names one, in no key; where it fails the training goes on.
+A view of a run and no part of it: off unless `--track` names one, in no key; where it fails the training goes on.
 """
 
 import warnings

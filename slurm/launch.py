@@ -15,6 +15,7 @@ from benchmark.plan import Plan, make_plan
 from benchmark.run import Build
 from benchmark.study import Grid
 from benchmark.sweep import require_data, warn
+from benchmark.track import require_tracker
 from datasets.registry import BadInput
 from results.durations import about
 from results.locks import Lock, LockHeld
@@ -41,6 +42,7 @@ class SubmitRequest:
     retry: bool = False
     max_hours: float | None = None
     deterministic: bool = False
+    track: str | None = None
     yes: bool = False
 
 
@@ -58,7 +60,7 @@ class Draft:
     arrays: list[Array]
     guessed: bool
     submission: Submission
-    deterministic: bool
+    request: SubmitRequest
 
     @property
     def seconds(self) -> float:
@@ -69,6 +71,8 @@ class Draft:
 def submit(grid: Grid, stores: Stores, profile: Profile, request: SubmitRequest, note: Note) -> None:
     """Sends what is missing of a grid, and nothing that is queued already; a dry run prints the scripts instead."""
     _require_plain(stores.own)
+    if request.track:
+        require_tracker(request.track)
     if request.dry_run:
         draft = make_draft(make_plan(grid, stores), stores, profile, request)
         announce(draft, note)
@@ -119,7 +123,7 @@ def make_draft(plan: Plan, stores: Stores, profile: Profile, request: SubmitRequ
         arrays,
         any(estimates[job.key][1] for job in jobs),
         submission,
-        request.deterministic,
+        request,
     )
 
 
@@ -285,4 +289,5 @@ def _order(draft: Draft, pack: Pack, store: Path, folder: Path) -> "Order":
         job.key: draft.submission.failures[job.key] for job in pack.jobs if job.key in draft.submission.failures
     }
     side_by_side = draft.profile.runs_per_gpu
-    return Order(pack.jobs, store, folder, side_by_side, code_state(), failures, draft.deterministic)
+    asked = draft.request
+    return Order(pack.jobs, store, folder, side_by_side, code_state(), failures, asked.deterministic, asked.track)

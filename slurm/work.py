@@ -29,7 +29,7 @@ _LOOK_SECONDS = 5.0  # how often cancelled runs are looked for
 class Order:
     """A pack on its way. folder: the submission's; side_by_side: how many runs at once; code: as it was
     when the order was sent; failures: when the runs that it tries again had failed, by key; deterministic: whether
-    GPUs repeat their bits, as far as they can."""
+    GPUs repeat their bits, as far as they can; track: where losses are shown as they come."""
 
     jobs: tuple[Job, ...]
     store: Path
@@ -38,13 +38,18 @@ class Order:
     code: CodeState
     failures: dict[str, str] = field(default_factory=dict)
     deterministic: bool = False
+    track: str | None = None
+
+    @property
+    def options(self) -> dict[str, object]:
+        """How its jobs are attempted, but for what only a pool knows."""
+        return {"deterministic": self.deterministic, "track": self.track}
 
 
 def work_here(order: Order) -> None:
     """The jobs of an order in this process, one after the other."""
-    options = {"deterministic": order.deterministic}
     for job in order.jobs:
-        _say(f"{job}: {': '.join(perform(job, order.store, options))}")
+        _say(f"{job}: {': '.join(perform(job, order.store, order.options))}")
 
 
 class Work:
@@ -131,7 +136,7 @@ class Shift:
         return any(is_running(self.order.store / part.path) for part in (job, *with_needs(job.artifacts)))
 
     def _work_on(self, jobs: list[Job]) -> None:
-        options = {"submitted": self.order.code, "deterministic": self.order.deterministic}
+        options = {"submitted": self.order.code, **self.order.options}
         self._pool = Pool(self.order.store, self.order.side_by_side, options)
         self._pool.work(jobs, self._watch)
 

@@ -105,9 +105,11 @@ def output_option(what: str, required: bool = False) -> Callable[[F], F]:
     return click.option("-o", "--output", type=FILE, required=required, help=what)
 
 
-def deterministic_option(command: F) -> F:
-    """--deterministic, for what trains; the verb gets `deterministic`, a flag."""
-    return click.option("--deterministic", is_flag=True, help="Have a GPU repeat its bits where it can.")(command)
+def training_options(command: F) -> F:
+    """--deterministic and --track, for what trains; the verb gets `deterministic`, a flag, and `track`, a name."""
+    where = click.Choice(["tensorboard", "wandb"])
+    command = click.option("--deterministic", is_flag=True, help="Have a GPU repeat its bits where it can.")(command)
+    return click.option("--track", type=where, help="Show losses and results there as they come.")(command)
 
 
 def _gathered(options: dict[str, Option], name: str, make: Callable[..., object], command: F) -> F:

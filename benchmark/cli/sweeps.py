@@ -9,7 +9,7 @@ import click
 
 from benchmark.cli import completion
 from benchmark.cli.notes import note, note_datasets, note_left_out, screen
-from benchmark.cli.options import FORMATS, deterministic_option, selection_options, store_option, stores_options
+from benchmark.cli.options import FORMATS, selection_options, store_option, stores_options, training_options
 from benchmark.selection import Selection
 from results.stores import Stores
 
@@ -54,10 +54,7 @@ def plan(study: str, form: str, every: bool, selection: Selection, stores: Store
 @click.option("--force", is_flag=True, help="Run finished runs again; replaces records.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--keep-weights", is_flag=True, help="Leave the weights beside the record.")
-@click.option(
-    "--track", type=click.Choice(["tensorboard", "wandb"]), help="Show losses and results there as they come."
-)
-@deterministic_option
+@training_options
 @click.option("--yes", is_flag=True, help="Do not ask before a long sweep.")
 def run(study: str, selection: Selection, stores: Stores, **values: Any) -> None:
     """Run what is missing of STUDY; stop and go on any time.
@@ -121,7 +118,7 @@ def measure(kind: str, selection: Selection, stores: Stores, **values: Any) -> N
 @click.option("--dry-run", is_flag=True, help="Print plan and sbatch scripts, and stop.")
 @click.option("--retry", is_flag=True, help="Submit failed runs again.")
 @click.option("--max-hours", type=click.FloatRange(0, min_open=True), help="At most so much estimated work.")
-@deterministic_option
+@training_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def submit(study: str, selection: Selection, stores: Stores, **values: Any) -> None:
     """Send what is missing of STUDY to a cluster, once.

@@ -1,18 +1,21 @@
-"""`run --track`: numbers go to a tracker as they come, the run is the same, and no tracker's fault is the run's."""
+"""`--track`: numbers go to a tracker as they come, the run is the same, and no tracker's fault is the run's."""
 
 import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from benchmark import track
 from benchmark.checkout import code_state
+from benchmark.cli import cli
 from benchmark.execute import execute
 from benchmark.job import Options
-from benchmark.track import FOLDER, require_tracker
+from benchmark.track import FOLDER
 from datasets.registry import BadInput
 from results.files import LOG
 from results.records import read_record
+from slurm.work import Order, work_here
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -81,6 +84,12 @@ def test_what_is_lost_and_what_comes_out_is_sent_and_the_run_is_the_same(done, r
     assert told.finished == 1
 
 
+def test_a_job_of_a_cluster_sends_them_too(run, tmp_path, monkeypatch):
+    told = Told().install(monkeypatch)
+    work_here(Order((run,), tmp_path, tmp_path / "submission", 1, code_state(), track="wandb"))
+    assert [began["id"] for began in told.began] == [run.key] and told.lines[-1][1].keys() >= {"test/top1"}
+
+
 @pytest.mark.parametrize("fails", ["init", "log", "finish"])
 def test_a_tracker_that_fails_ends_no_run(done, monkeypatch, fails):
     told = Told(fails).install(monkeypatch)
@@ -100,7 +109,11 @@ def test_tensorboard_gets_files_that_it_reads(done, run, tmp_path):
     assert found.Scalars("test/top1")[0].value == pytest.approx(record.metrics.top1)
 
 
-def test_a_package_that_is_not_here_is_told_before_anything_starts(monkeypatch):
+@pytest.mark.parametrize("verb", [("run",), ("submit", "--profile", "debug")])
+def test_a_package_that_is_not_here_is_told_before_anything_starts(verb, store, monkeypatch):
     monkeypatch.setattr(track, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"--track wandb needs a package: pip install 'hydrabench\[wandb\]'"):
-        require_tracker("wandb")
+    verb, *words = verb
+    answer = CliRunner().invoke(cli, [verb, "demo", *words, "--track", "wandb", "--yes", "--results", str(store)])
+    assert isinstance(answer.exception, BadInput)
+    assert str(answer.exception).startswith("--track wandb needs a package: pip install 'hydrabench[wandb]'")
+    assert not list(store.rglob("*.json"))
