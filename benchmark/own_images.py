@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from benchmark.again import settings_of
 from datasets.options import divide_text
 from datasets.registry import BadInput
 from results.escape import one_line
@@ -72,7 +73,7 @@ def _outline(pairs: list[Pair], told: str) -> Outline:
         study_preset="",
         seeds=seeds,
         study_seeds=(),
-        settings=(),
+        settings=_settings([record for _, record in pairs]),
         left_out=(),
         remarks=(),
         unavailable=0,
@@ -81,6 +82,14 @@ def _outline(pairs: list[Pair], told: str) -> Outline:
         cells=tuple(_cells(pairs, seeds, label, metric)),
         kind=pairs[0][1].kind,
     )
+
+
+def _settings(records: list[Record]) -> tuple[str, ...]:
+    """The --set values of all records; none where protocols differ, or images or methods are not here to tell."""
+    with suppress(BadInput):
+        if all(record.run["protocol"] == records[0].run["protocol"] for record in records):
+            return settings_of(STUDY, records[0]) or ()
+    return ()
 
 
 def _label(pairs: list[Pair]) -> str:

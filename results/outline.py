@@ -206,7 +206,19 @@ class Outline:
         if cell is not None:
             changed += ["--dataset", cell.dataset, "--method", cell.method]
             changed += ["--samples-per-class", str(cell.samples_per_class)]
-        elif self.stand_ins() or self.own:
-            changed += ["--dataset", ",".join(dict.fromkeys(cell.dataset for cell in self.measured_cells))]
+        else:
+            changed += self._axes()
         changed += ["--seeds", ",".join(map(str, self.seeds))] if self.seeds != self.study_seeds else []
+        changed += [f"--set={setting}" for setting in self.settings]
         return shlex.join(["hydrabench", verb, self.name, *changed])
+
+    def _axes(self) -> list[str]:
+        """The options for what its cells have in place of the study's own datasets, methods and sizes."""
+        cells = self.measured_cells
+        axes: dict[str, Iterable[object]] = {}
+        if self.stand_ins() or self.own:
+            axes["--dataset"] = (cell.dataset for cell in cells)
+        if self.own:
+            axes["--method"] = (cell.method for cell in cells)
+            axes["--samples-per-class"] = (cell.samples_per_class for cell in cells)
+        return [word for axis, values in axes.items() for word in (axis, ",".join(map(str, dict.fromkeys(values))))]

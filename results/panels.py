@@ -14,13 +14,18 @@ _FEW_SIZES = 2  # between two points a line says nothing that they do not
 
 @dataclass(frozen=True)
 class Point:
-    """One cell: ours and the paper's mean and standard deviation, NaN where there is none; x: number or name."""
+    """One cell: ours and the paper's mean and standard deviation, NaN where there is none.
+
+    x: number or name; dataset, method: of the cell, by their ids.
+    """
 
     x: float | str
     mean: float
     std: float
     published: float = math.nan
     published_std: float = math.nan
+    dataset: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def _shown(outline: Outline, records: Records) -> Cells:
 
 
 def _point(cell: CellSpec, line: dict) -> Point:
-    return Point(cell.samples_per_class, line["mean"], line["std"], line["published_mean"], line["published_std"])
+    theirs = line["published_mean"], line["published_std"]
+    return Point(cell.samples_per_class, line["mean"], line["std"], *theirs, cell.dataset_id, cell.method)
 
 
 def _curves(shown: Cells, y_label: str) -> list[Panel]:

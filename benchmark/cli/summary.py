@@ -1,18 +1,15 @@
 """What `show` says of a record: what it is of, what came out, what made it, and the command that makes it again."""
 
-import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmark.selection import Selection, study_names
-from datasets.registry import BadInput
+from benchmark.again import command_of
 from results.artifacts import ARTIFACT, ArtifactRecord, read_artifact
 from results.files import PREDICTIONS
 from results.metrics import METRICS
 from results.predictions import read_predictions
 from results.reader import RecordError
-from results.records import Environment, Record, dataset_id, kind_of, read_record
+from results.records import Environment, Record, dataset_id, read_record
 
 
 def summary(path: Path) -> str:
@@ -76,32 +73,6 @@ def _made(here: Environment, finished: str, resumed: int) -> list[str]:
 
 
 def _again(record: Record) -> list[str]:
-    """The command that makes the record's run again, where this checkout has one that gives its key."""
-    for name in sorted(study_names(), key=lambda name: name != "table1"):  # the one that people know
-        with suppress(BadInput):
-            if record.key in _keys(name, record):
-                return [f"made again by: {_command(name, record)}"]
-    return ["no study, preset and method of this checkout give its key: they or --set were others"]
-
-
-def _command(study: str, record: Record) -> str:
-    run = record.run
-    names = ["--preset", record.preset, "--dataset", _dataset(record), "--method", record.row]
-    numbers = ["--samples-per-class", str(run["samples_per_class"]), "--seeds", str(run["seed"])]
-    return shlex.join(["hydrabench", "run", study, *names, *numbers])
-
-
-def _dataset(record: Record) -> str:
-    """As a command names it."""
-    return record.images or record.run["dataset"]["name"]
-
-
-def _keys(study: str, record: Record) -> set[str]:
-    """The keys of a study's runs with the record's selectors; none where it measures something else."""
-    from benchmark.study import load_grid, load_study
-
-    run = record.run
-    if load_study(study).measure != kind_of(run):
-        return set()
-    places = (_dataset(record),), (record.row,), (run["samples_per_class"],), (run["seed"],)
-    return {one.key for one in load_grid(study, Selection(record.preset, *places)).runs()}
+    if command := command_of(record):
+        return [f"made again by: {command}"]
+    return ["no study, preset and method of this checkout give its key"]

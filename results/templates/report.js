@@ -1,6 +1,6 @@
 const MOST_PANELS = 12;
 
-// Filters: an element with data-dataset, data-method or data-preset shows while each agrees with what is chosen.
+// Filters: an element with data-dataset, data-method or data-preset, and a chart's point, shows while each agrees.
 const AXES = ["dataset", "method", "preset"];
 const chosen = () => Object.fromEntries(AXES.map((axis) => [axis, byId(`filter-${axis}`).value]));
 const agrees = (values, wanted) => AXES.every((axis) => !wanted[axis] || values[axis] === undefined || values[axis] === wanted[axis]);
@@ -12,8 +12,15 @@ function applyFilters() {
   for (const table of find("table.results")) hideColumns(table, onlyRun);
   for (const one of find("#tables section, #comparisons details")) one.hidden ||= !find("tbody tr", one).some((row) => !row.hidden);
   for (const one of find(".part")) one.hidden = onlyRun && find("[data-preset]", one).length > 0 && find("[data-preset]", one).every((inner) => inner.hidden);
+  for (const chart of find("[data-chart]")) drawChart(chart, ofChosen(sections[chart.dataset.chart].chart, wanted), true);
   drawRuns();
   listClasses(wanted);
+}
+
+// The points of a chart that agree with what is chosen, in the lines and panels that still have one.
+function ofChosen(panels, wanted) {
+  const lines = (panel) => panel.lines.map((line) => ({ ...line, points: line.points.filter((point) => agrees(point, wanted)) })).filter((line) => line.points.length);
+  return panels.map((panel) => ({ ...panel, lines: lines(panel) })).filter((panel) => panel.lines.length);
 }
 
 function hideColumns(table, onlyRun) {
@@ -119,7 +126,6 @@ function setTheme(name) {
 
 setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 find(".sortable").forEach(nameCells);
-for (const chart of find("[data-chart]")) drawChart(chart, sections[chart.dataset.chart].chart, true);
 if (generators.length) drawGenerator();
 find("[data-filter], #only-run").forEach((one) => one.addEventListener("change", applyFilters));
 find(".sortable th").forEach((header) => header.addEventListener("click", () => sortBy(header)));

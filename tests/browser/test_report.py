@@ -135,6 +135,15 @@ def empty_report(tmp_path_factory):
     return _write(folder / "report", folder / "store")[0]
 
 
+def _charted(page) -> set[str]:
+    """The labels of the lines in the studies' charts that a person can see."""
+    return set(
+        page.eval_on_selector_all(
+            ".chart g[data-label]", "lines => lines.filter(one => one.checkVisibility()).map(one => one.dataset.label)"
+        )
+    )
+
+
 def _rows(page) -> list[tuple[str, str]]:
     """(dataset, method) of the rows of result tables that a person can see."""
     shown = page.locator("section:not([hidden]) details[open] table.results tbody tr:visible")
@@ -181,8 +190,10 @@ def test_a_cell_explains_itself_and_links_to_its_records(report, opened):
 def test_filters(report, opened):
     page = opened(report)
     assert {method for _, method in _rows(page)} == {"baseline", "mixup", "cutout"}
+    assert _charted(page) > {"Baseline", "MixUp"}
     page.select_option("#filter-method", "mixup")
     assert {method for _, method in _rows(page)} == {"mixup"}
+    assert _charted(page) == {"MixUp"}
     assert page.locator("#curve-count").inner_text().startswith("4 of 4 runs")
     page.select_option("#filter-method", "")
     page.uncheck("#only-run")

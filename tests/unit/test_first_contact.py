@@ -15,7 +15,7 @@ from benchmark.study import load_grid
 from results.files import MEASURED, RECORD
 from results.index import load_records
 from results.metrics import METRICS
-from results.records import CLASSIFY, write_record
+from results.records import CLASSIFY, key_of, write_record
 from results.stores import Stores
 
 
@@ -94,10 +94,22 @@ def test_a_number_says_what_made_it_and_the_command_that_makes_it_again(entries,
     assert run == "run" and [one.key for one in load_grid(study, selection).runs()] == [entry.key]
 
 
-def test_a_number_whose_settings_no_command_has_says_so(store, make_run, make_record):
-    run = make_run(epochs=3)
+def test_a_number_that_needs_set_is_told_with_it(store, make_run, make_record):
+    run = make_run(epochs=3, learning_rate=0.5)
     write_record(store / run.path, make_record(run, 50.0))
-    assert "--set were others" in summary(store / run.path / RECORD)
+    command = summary(store / run.path / RECORD).partition("made again by: ")[2]
+    settings = tuple(word.removeprefix("--set=") for word in shlex.split(command) if word.startswith("--set="))
+    assert "protocol.learning_rate=0.5" in settings
+    selection = Selection("demo", ("digits",), ("baseline",), (2,), (0,), settings)
+    assert [one.key for one in load_grid("demo", selection).runs()] == [run.key]
+
+
+def test_a_number_of_a_method_that_is_another_now_says_so(store, make_run, make_record):
+    run = make_run()
+    identity = run.identity | {"method": {**run.identity["method"], "version": 0}}
+    made = make_record(run, 50.0).model_copy(update={"run": identity, "key": key_of(identity)})
+    write_record(store / f"old-{made.key}", made)
+    assert "no study, preset and method of this checkout give its key" in summary(store / f"old-{made.key}" / RECORD)
 
 
 def test_as_json_a_number_has_everything_that_is_recorded(store, make_run, make_record):

@@ -43,8 +43,9 @@ def test_a_table_of_what_is_measured(keep, runs):
     assert {cell.method_label for cell in outline.cells} == {"Baseline", "MixUp"}
     assert sorted(key for key in outline.keys if key) == sorted(run.key for run in runs[:-1])
     assert all(len(cell.keys) == 2 for cell in outline.cells)
-    assert (
-        outline.command("run") == f"hydrabench run table1 --preset demo --dataset '{runs[0].dataset.text}' --seeds 0,1"
+    assert outline.command("run") == (
+        f"hydrabench run table1 --preset demo --dataset '{runs[0].dataset.text}' --method baseline,mixup "
+        "--samples-per-class 2,3 --seeds 0,1"
     )
 
 
@@ -63,6 +64,9 @@ def test_two_protocols_of_one_method_are_two_tables(keep, runs, selection):
     outlines = outlines_of_own(keep(load_grid("demo", others).runs()), ())
     assert len(outlines) == 2 and {outline.note for outline in outlines} >= {"Protocols differ: epochs 1."}
     assert not set(outlines[0].keys) & set(outlines[1].keys)
+    (changed,) = [outline for outline in outlines if outline.settings]
+    assert changed.note == "Protocols differ: epochs 1."
+    assert changed.command("run").endswith("--set=protocol.epochs=1")
 
 
 def test_the_report_opens_with_them(keep, runs, store, tmp_path):
