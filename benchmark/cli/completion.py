@@ -1,4 +1,4 @@
-"""What a shell completes: names of studies, presets, datasets and methods."""
+"""What a shell completes: names of studies, presets, datasets and methods, paths of studies and presets."""
 
 from collections.abc import Callable
 
@@ -20,6 +20,15 @@ def of_names(names: Callable[[], list[str]]) -> Completer:
     return complete
 
 
+def or_path(complete: Completer) -> Completer:
+    """Completes as a path, which is the shell's own business, what begins no name."""
+
+    def complete_or_leave(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+        return complete(context, parameter, typed) or [CompletionItem(typed, type="file")]
+
+    return complete_or_leave
+
+
 def _datasets() -> list[str]:
     from datasets.base import registry
 
@@ -32,4 +41,5 @@ def _methods() -> list[str]:
     return list(registry.entries())
 
 
-studies, presets, datasets, methods = map(of_names, (study_names, preset_names, _datasets, _methods))
+studies, presets = or_path(of_names(study_names)), or_path(of_names(preset_names))
+datasets, methods = of_names(_datasets), of_names(_methods)

@@ -139,7 +139,8 @@ def _charted(page) -> set[str]:
     """The labels of the lines in the studies' charts that a person can see."""
     return set(
         page.eval_on_selector_all(
-            ".chart g[data-label]", "lines => lines.filter(one => one.checkVisibility()).map(one => one.dataset.label)"
+            "#tables .chart g[data-label]",
+            "lines => lines.filter(one => one.checkVisibility()).map(one => one.dataset.label)",
         )
     )
 

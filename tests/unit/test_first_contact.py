@@ -56,6 +56,13 @@ def test_a_shell_completes_names(words, offered):
     assert complete(*words) == offered
 
 
+@pytest.mark.parametrize("words", [("plan", "./my-stu"), ("plan", "table1", "--preset", "presets/mi")])
+def test_a_shell_completes_paths_of_studies_and_presets(words):
+    *before, last = words
+    (item,) = ShellComplete(cli, {}, "hydrabench", "_X").get_completions(before, last)
+    assert (item.type, item.value) == ("file", last)
+
+
 def test_a_plan_sums_artifacts_up_and_all_names_them(store):
     words = ("plan", "table1", "--preset", "quick", "--results", str(store), "--ignore-measured", "--seeds", "0-4")
     short, whole = ask(*words), ask(*words, "--all")
