@@ -41,6 +41,8 @@ class Settings:
         if not equals or not dot:
             raise BadInput(f"--set {text}: expected protocol.field=value or method.field=value")
         owner, name = canonical(owner), name.replace("-", "_")
+        if (owner, name) == ("protocol", "image_size"):
+            raise BadInput(f"--set {text}: the size of images is a folder's own: --dataset 'folder(size=64):PATH'")
         if owner == "protocol":
             self.protocol[_known("protocol field", name, self._fields)] = parse_value(value)
         elif owner not in registry.entries():

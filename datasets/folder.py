@@ -168,7 +168,8 @@ class Folder(Dataset):
 
     def _fault(self, file: Path) -> str:
         try:
-            self._open(file)
+            self._contents.sha256(file)  # of this file alone: `_content` would say of all what is wrong with one
+            open_rgb(self._contents.read(file), file)
         except BadInput as error:
             return str(error)
         return ""

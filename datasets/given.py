@@ -93,7 +93,10 @@ def _image(image: Any) -> np.ndarray:
 
 
 def _array(values: Any) -> np.ndarray:
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
+    try:
+        return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
+    except (TypeError, ValueError) as error:  # lists of different lengths, bfloat16
+        raise BadInput(f"this makes no array: {str(error).splitlines()[0]}") from error
 
 
 def _bytes(images: np.ndarray) -> np.ndarray:

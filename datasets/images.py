@@ -57,7 +57,7 @@ def open_rgb(content: bytes, file: Path, as_stored: bool = False) -> Picture:
     pixels, or cannot be brought to RGB without a guess: 32-bit and floating-point pixels, CMYK with a profile.
     as_stored: CMYK is taken as if it had no profile and nothing is turned, which is how ImageNet is read everywhere.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         # warnings tell of odd metadata: nothing that a person could act on
@@ -67,12 +67,18 @@ def open_rgb(content: bytes, file: Path, as_stored: bool = False) -> Picture:
             return Picture(rgb if turn is None else rgb.transpose(turn), _hides_colours(image))
     except Image.DecompressionBombError as error:
         raise DataCorrupt(f"{file} is too large an image to be read ({error}): make it smaller") from error
+    except UnidentifiedImageError as error:  # whose message is about a buffer in memory
+        raise DataCorrupt(f"{file} is not a readable image ({_instead_of_image(content)})") from error
     except _Unscalable as error:
         raise DataCorrupt(f"{file} has {error}: convert it to 8-bit RGB") from error
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise what they stumble on: SyntaxError, struct.error, KeyError, ...
         raise DataCorrupt(f"{file} is not a readable image ({error})") from error
+
+
+def _instead_of_image(content: bytes) -> str:
+    return "it begins as none does" if content else "it is empty"
 
 
 def hides_colours(content: bytes) -> bool:

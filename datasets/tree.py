@@ -9,6 +9,7 @@ from datasets.base import DataCorrupt, DataMissing
 from datasets.images import SUFFIXES
 
 SPLITS = ("train", "test")
+_OTHER_NAMES_OF_TRAIN = ("train", "training")  # in small letters: some disks tell these apart from train
 OTHER_NAMES_OF_TEST = ("val", "valid", "validation", "testing", "eval")
 _SHOWN = 5  # names that a message lists before it counts
 _DEEPER = "images"  # the folder of a class that may hold its images, as in Tiny ImageNet
@@ -71,14 +72,16 @@ def list_classes(folder: Path, empty: bool = False) -> tuple[list[Labelled], lis
     """
     images: list[Labelled] = []
     others: list[Path] = []
-    without: list[str] = []
+    without: dict[str, list[Path]] = {}
     for entry in filter(_is_folder, entries(folder)):
         read, rest = _list_class(Path(entry.path))
         images += [Labelled(file, entry.name) for file in read]
         others += rest
-        without += [] if read else [entry.name]
+        if not read:
+            without[entry.name] = rest
     if without and not empty:
-        raise DataMissing(f"{folder} has classes without images: {few(without)}{_in_place_of_images(others)}")
+        instead = _in_place_of_images([other for rest in without.values() for other in rest])
+        raise DataMissing(f"{folder} has classes without images: {few(list(without))}{instead}")
     return images, others
 
 
@@ -120,8 +123,10 @@ def _list_class(folder: Path) -> tuple[list[Path], list[Path]]:
 def _held(path: Path) -> str:
     if not path.is_dir():
         return ""
-    held = few([entry.name for entry in entries(path)])
-    return f"; it holds {held}: are these classes, folder(split=0.8):PATH draws a split" if held else ""
+    names = [entry.name for entry in entries(path)]
+    if named := next((name for name in names if name.lower() in _OTHER_NAMES_OF_TRAIN), ""):
+        return f"; it holds {named}: rename it to train"
+    return f"; it holds {few(names)}: are these classes, folder(split=0.8):PATH draws a split" if names else ""
 
 
 def _in_place_of_images(others: list[Path]) -> str:

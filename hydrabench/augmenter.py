@@ -15,7 +15,16 @@ from benchmark.training.seeding import Streams
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.given import Given, require_known
 from datasets.registry import BadInput
-from hydrabench.checks import require_augmentation, require_fit, require_images, require_share
+from hydrabench.checks import (
+    as_device,
+    require_augmentation,
+    require_fit,
+    require_images,
+    require_labels,
+    require_number,
+    require_share,
+    require_tensor,
+)
 from hydrabench.fitting import Fit, fit_to, read_fit, write_fit
 from methods.base import Method
 from methods.compose import Forwarding
@@ -50,6 +59,8 @@ class Augmenter:
         method = require_augmentation(make_method(self.of, parameters))
         if type(method).prepare is not Method.prepare:
             raise BadInput(f"{type(self).__name__} learns from images: {type(self).__name__}.fit(images, labels)")
+        if num_classes is not None:
+            require_number("num_classes", num_classes, 1)
         self._set(method, None, num_classes, seed)
 
     @classmethod
@@ -77,14 +88,14 @@ class Augmenter:
         Raises BadInput for other shapes and ranges and for a class with fewer than two images; ArtifactFailed where a
         training fails. Stopped, it goes on from its last checkpoint when it is called again.
         """
-        method = require_augmentation(make_method(cls.of, parameters))
-        return cls._of(fit_to(method, images, labels, preset, store, seed, progress), device)
+        method, where = require_augmentation(make_method(cls.of, parameters)), as_device(device)
+        return cls._of(fit_to(method, images, labels, preset, store, seed, progress), where)
 
     @classmethod
-    def _of(cls, fit: Fit, device: str | torch.device | None) -> Self:
+    def _of(cls, fit: Fit, device: torch.device) -> Self:
         """An augmenter of what was fitted; parts of it that never change are made here, once."""
         self = cls.__new__(cls)
-        task = fit.task(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+        task = fit.task(device)
         method = fit.prepare(task)
         batches = Batches(task, method, fit.protocol, Streams(fit.seed))
         self._set(method, _Ready(fit, task, batches), task.num_classes, fit.seed)
@@ -95,8 +106,8 @@ class Augmenter:
         self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> Self:
-        """Begins all draws anew; returns the augmenter."""
-        self.seed, self._streams = seed, Streams(seed)
+        """Begins all draws anew; returns the augmenter. Raises BadInput unless the seed is a whole number from 0 on."""
+        self.seed, self._streams = require_number("seed", seed, 0), Streams(seed)
         if self._ready:
             self._ready.batches.streams = self._streams
         return self
@@ -134,13 +145,15 @@ class Augmenter:
 
     def targets(self, images: Tensor, labels: Tensor) -> Tensor:
         """The class weights that labels stand for, B×classes; raises BadInput where images or labels do not fit."""
+        require_tensor("images", images)
+        require_tensor("labels", labels)
         require_images(images)
         if self._ready:
             require_fit(images, labels, self._ready.task)
-        if labels.shape[:1] != images.shape[:1] or labels.ndim != 1 + labels.is_floating_point():
-            shape = "×".join(map(str, labels.shape))
-            raise BadInput(f"labels are {shape} of {labels.dtype}, not {len(images)} integers or rows of weights")
+        require_labels(labels, len(images))
         if labels.is_floating_point():
+            if self.num_classes not in (None, labels.shape[1]):
+                raise BadInput(f"labels are weights of {labels.shape[1]} classes, not of {self.num_classes}")
             return labels
         if self.num_classes is None:
             raise BadInput(f"say how many classes there are: {type(self).__name__}(num_classes=10)")
@@ -188,7 +201,7 @@ class Augmenter:
         if not issubclass(made, cls):
             raise BadInput(f"{path} holds {made.__name__}, not {cls.__name__}")
         if fit.dataset is not None:
-            return made._of(fit, device)
+            return made._of(fit, as_device(device))
         self = made.__new__(made)
         self._set(fit.method, None, num_classes, fit.seed)
         return self
@@ -196,9 +209,9 @@ class Augmenter:
 
 def fit(method: str, images: Any, labels: Any = None, /, device: Any = None, **how: Any) -> Augmenter:
     """An augmenter by a method's text, like "hydramix(images=2)+autoaugment"; otherwise as `Augmenter.fit`."""
-    return class_of(parsed := require_augmentation(parse_method(method)))._of(
-        fit_to(parsed, images, labels, **{"preset": "quick", "store": None, "seed": 0, "progress": True} | how), device
-    )
+    parsed, where = require_augmentation(parse_method(method)), as_device(device)
+    how = {"preset": "quick", "store": None, "seed": 0, "progress": True} | how
+    return class_of(parsed)._of(fit_to(parsed, images, labels, **how), where)
 
 
 def class_of(method: Method) -> type[Augmenter]:

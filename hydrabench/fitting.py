@@ -30,6 +30,7 @@ from datasets.given import Given, take_images
 from datasets.paths import real_path
 from datasets.registry import BadInput
 from datasets.subset import find_subset
+from hydrabench.checks import require_number
 from methods.base import Method
 from methods.registry import format_method, parse_method
 from methods.task import Task
@@ -93,6 +94,7 @@ def fit_to(
 ) -> Fit:
     """Trains what a method needs on a subset of images, as large as their smallest class allows."""
     load_preset(preset)
+    require_number("seed", seed, 0)
     given = take_images(images, labels)
     size, largest = given.smallest_class(), int(np.bincount(given.train_labels()).max())
     if largest > size:

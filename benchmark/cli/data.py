@@ -108,19 +108,21 @@ def data_export(
 def validate(paths: tuple[Path, ...]) -> None:
     """Say what is wrong with your own files, a line a fault.
 
-    PATHS: studies, presets and profiles (.yaml), method files (.py), folders and lists (.csv) of images. Exit status 1
-    where there is a fault.
+    PATHS: studies, presets and profiles (.yaml), method files (.py), folders and lists (.csv) of images, also as
+    folder(split=0.8):PATH. Exit status 1 where there is a fault.
 
     \b
     Example:
       hydrabench validate mine.yaml my_method.py photographs/
     """
-    from benchmark.cli.validation import faults_of
+    from benchmark.cli.validation import faults_of, remarks_of
 
     found = [faults_of(path) for path in paths]
     for path, (kind, faults) in zip(paths, found, strict=True):
         for line in faults or [f"{path}: {kind}, nothing wrong"]:
             answer(line)
+        for line in remarks_of(path) if kind == "images" and not faults else ():
+            note(f"{path}: {line}")
     sys.exit(any(faults for _, faults in found))
 
 

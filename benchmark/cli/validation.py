@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.config import Document, faults, read_document
 from benchmark.selection import STUDIES
+from datasets.options import divide_text
 from datasets.paths import real_path
 from datasets.registry import BadInput, canonical
 
@@ -20,21 +21,34 @@ _ABSENT = "Field required"  # of a measure: --set may give it
 def faults_of(path: Path) -> Found:
     """What a path is taken for, and what is wrong with it, a line each; raises BadInput for what is none of these."""
     if path.is_dir() or path.suffix.lower() == ".csv":
-        return "images", _of_images(path)
+        return "images", _of_images(f"folder:{path}")
+    if divide_text(str(path))[0] == "folder":
+        return "images", _of_images(str(path))
     if path.suffix.lower() == ".py":
         from benchmark.cli.method_files import faults_of_methods
 
         return "a method file", faults_of_methods(real_path(path))
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_yaml(path)
-    raise BadInput(f"{path} is no .yaml, .py or .csv file and no folder of images")
+    raise BadInput(f"{path} is no .yaml, .py or .csv file, no folder of images and no folder(split=0.8):PATH")
 
 
-def _of_images(path: Path) -> list[str]:
+def remarks_of(path: Path) -> list[str]:
+    """What there is to say of images that have no fault."""
+    from datasets.base import get_dataset
+
+    dataset = get_dataset(f"folder:{path}" if path.exists() else str(path))
+    return [*dataset.notes(), *dataset.remarks()]
+
+
+def _of_images(text: str) -> list[str]:
+    from datasets.base import get_dataset
     from datasets.folder import Folder
 
     try:
-        return Folder(str(path)).faults()
+        dataset = get_dataset(text)
+        assert isinstance(dataset, Folder)
+        return dataset.faults()
     except BadInput as error:
         return [str(error)]
 

@@ -206,6 +206,8 @@ BAD_FITS = {
     "list of labels": lambda i, n: (i, n.float()),
     "images without labels": lambda i, n: (i, None),
     "there are no images": lambda i, n: (i[:0], n[:0]),
+    "makes no array": lambda i, n: ([[1], [1, 2]], n),
+    "makes no array: .*BFloat16": lambda i, n: ((i / 255).bfloat16(), n),
 }
 
 
@@ -224,6 +226,14 @@ BAD_BATCHES = {
     "label 10 is no class": lambda i, n: (i, n + 1),
     "labels are 19 of": lambda i, n: (i, n[1:]),
     "labels are 20×1 of": lambda i, n: (i, n[:, None]),
+    "labels are 20 of torch.bool": lambda i, n: (i, n > 3),
+    "images are ndarray, not a tensor": lambda i, n: (i.numpy(), n),
+    "images are NoneType, not a tensor": lambda i, n: (None, n),
+    "labels are list, not a tensor": lambda i, n: (i, n.tolist()),
+    "weights of 7 classes, not of 10": lambda i, n: (i, torch.eye(7)[n % 7]),
+    "do not sum to 1": lambda i, n: (i, torch.full((20, 10), 5.0)),
+    "that are negative": lambda i, n: (i, torch.eye(10)[n] * 2 - torch.eye(10)[n.roll(2)]),
+    "sum to 1.*": lambda i, n: (i, torch.full((20, 10), float("nan"))),
 }
 
 
@@ -246,6 +256,11 @@ def test_what_else_cannot_be_is_said(hydramix, images, labels, tmp_path):
         (lambda: hydramix[0](images[..., :16, :16], labels), "are 3×16×16, the augmenter was fitted to 3×32×32"),
         (lambda: hydramix[0](images, torch.eye(10)[labels]), "let it come first"),
         (lambda: hydrabench.AugmentedLoader([], hydramix[0], 1.5), "is no share"),
+        (lambda: hydrabench.AugmentedLoader([], hydramix[0], "half"), "'half' is no share"),
+        (lambda: hydrabench.MixUp(num_classes="10"), "num_classes='10' is no whole number from 1 on"),
+        (lambda: hydrabench.MixUp(seed="a"), "seed='a' is no whole number from 0 on"),
+        (lambda: hydrabench.GridMix.fit(images, labels, seed=-1), "seed=-1 is no whole number"),
+        (lambda: hydrabench.GridMix.fit(images, labels, device="cudua"), "device='cudua' is none of this machine's"),
         (lambda: hydrabench.MixUp().with_p_gen(0.5), "has none"),
         (lambda: hydrabench.results(seeds=0), "name one"),
         (lambda: hydrabench.results("demo", seed=0), "unknown selector 'seed'"),

@@ -1,5 +1,7 @@
 """Studies and presets that are anybody's files: found by path or brought by plug-ins, kept by jobs, checked."""
 
+import os
+import shutil
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -224,6 +226,60 @@ def test_every_image_that_cannot_be_read_is_a_line(tmp_path, draw_tree):
     kept = faults_of(root)[1]
     assert [str(Path(line.split(" is ")[0]).relative_to(root)) for line in kept] == ["train/a/0.png", "test/b/1.png"]
     assert "needs" in faults_of(tmp_path)[1][0]
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_hides_no_other(tmp_path, draw_tree):
+    root = draw_tree(tmp_path / "images", 0)
+    os.mkfifo(root / "train/a/pipe.png")
+    (root / "train/b/dangling.png").symlink_to("nowhere")
+    (root / "test/a/empty.png").touch()
+    (root / "test/b/words.png").write_text("words")
+    assert [line.removeprefix(f"{root}/") for line in faults_of(root)[1]] == [
+        "train/a/pipe.png is not a regular file",
+        "train/b/dangling.png cannot be read (No such file or directory)",
+        "test/a/empty.png is not a readable image (it is empty)",
+        "test/b/words.png is not a readable image (it begins as none does)",
+    ]
+
+
+def test_undivided_images_are_checked_as_a_run_would_name_them(tmp_path, draw_tree):
+    root = draw_tree(tmp_path / "images", 0) / "train"
+    assert "folder(split=0.8):PATH draws a split" in faults_of(root)[1][0]
+    text = f"folder(split=0.5):{root}"
+    assert faults_of(Path(text)) == ("images", [])
+    (root / "a" / "0.png").write_bytes(b"no image")
+    assert len(faults_of(Path(text))[1]) == 1
+
+
+def test_what_there_is_to_say_of_good_images_is_said(tmp_path, draw_tree):
+    root = draw_tree(tmp_path / "images", 0)
+    shutil.copy(root / "train/a/0.png", root / "test/a/same.png")
+    answer = CliRunner().invoke(cli, ["validate", str(root)])
+    assert answer.exit_code == 0 and answer.stdout.splitlines() == [f"{root}: images, nothing wrong"]
+    assert "1 images are in test and, with the same bytes, in train: 1 of a" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("Train", "Test"), "it holds Train: rename it to train"),
+        (("training", "testing"), "it holds training: rename it to train"),
+        (("cat", "dog"), "it holds cat, dog: are these classes, folder(split=0.8):PATH draws a split"),
+    ],
+)
+def test_a_folder_of_another_layout_says_what_to_do(tmp_path, names, told):
+    for name in names:
+        (tmp_path / name).mkdir()
+    assert told in faults_of(tmp_path)[1][0]
+
+
+def test_a_class_without_images_is_told_what_it_has_instead(tmp_path, draw_tree):
+    root = draw_tree(tmp_path / "images", 0)
+    (root / "train/a/notes.txt").touch()
+    (root / "train/__MACOSX").mkdir()
+    assert faults_of(root)[1] == [f"{root}/train has classes without images: __MACOSX"]
+    (root / "train/__MACOSX/b.heic").touch()
+    assert "__MACOSX (1 .heic there; read are " in faults_of(root)[1][0]
 
 
 def test_the_verb_prints_faults_and_its_status_says_so(mine):
