@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.constructor import ConstructorError
 
 from datasets.paths import given_path, is_file_name
-from datasets.registry import Malformed, canonical, named_files, unknown
+from datasets.registry import LARGEST_INTEGER, Malformed, canonical, named_files, unknown
 from results.escape import one_line
 from results.reader import RecordError, read_content
 
@@ -118,6 +118,9 @@ class _Loader(yaml.SafeLoader):
             value = super().construct_object(node, deep)
             if isinstance(value, str):
                 value.encode()  # a lone surrogate cannot be written anywhere
+            if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+                told = f"{node.value:.40} is a larger number than {LARGEST_INTEGER}"
+                raise ConstructorError(None, None, told, node.start_mark)
             return value
         except _NO_VALUE as error:
             said = f"{str(node.value)[:40]!r} is no {node.tag.rpartition(':')[2]}"

@@ -1,5 +1,6 @@
 """execute(run): the one function that every launcher calls."""
 
+import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,8 @@ class _Execution:
         started = time.monotonic()
         metrics, digest, files = self._measured(training)
         record = self._record(training, metrics, digest, train_seconds, time.monotonic() - started)
+        if PREDICTIONS in files:
+            record = record.model_copy(update={"predictions_sha256": hashlib.sha256(files[PREDICTIONS]).hexdigest()})
         self._store(record, training, files)
         self.at.tracking.log(training.steps, {f"test/{name}": value for name, value in record.values.items()})
         return f"{self._said(record)} in {train_seconds + record.eval_seconds:.0f} s"

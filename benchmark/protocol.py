@@ -102,7 +102,7 @@ class Preset(Config):
     """
 
     description: str
-    threads: Positive | Literal["all"]
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["all"]
     protocols: dict[Layer, dict[FieldName, int | float | str]]
     budgets: dict[str, dict[Layer, dict[str, int | float]]] = {}
     measures: dict[str, dict[Layer, dict[str, int | float | str]]] = {}

@@ -18,10 +18,9 @@ from benchmark.settings import Settings
 from benchmark.teacher import artifacts_of
 from datasets.base import Dataset, get_dataset
 from datasets.paths import is_file_name, name_or_file
-from datasets.registry import BadInput, canonical, unknown, with_plugged
+from datasets.registry import LARGEST_INTEGER, BadInput, canonical, unknown, with_plugged
 from methods.base import Method
 from methods.registry import format_method, parse_method
-from results.files import LARGEST_INTEGER
 from results.outline import Drawing, ParameterAxis, SampleSheet
 from results.records import CLASSIFY
 

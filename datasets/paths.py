@@ -31,7 +31,12 @@ def real_path(path: Path) -> Path:
 
 def is_file_name(text: str) -> bool:
     """Whether a person means a YAML file, and not a name: by its suffix, or a folder before it."""
-    return os.sep in text or text.lower().endswith((".yaml", ".yml"))
+    return os.sep in text or is_yaml(text)
+
+
+def is_yaml(text: str) -> bool:
+    """Whether a file's name is that of YAML."""
+    return text.lower().endswith((".yaml", ".yml"))
 
 
 def name_or_file(text: str, folder: Path = Path()) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+LARGEST_INTEGER = 2**53 - 1  # what every reader of JSON and Parquet holds exactly
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 

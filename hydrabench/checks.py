@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from datasets.given import require_unit
-from datasets.registry import BadInput
+from datasets.registry import LARGEST_INTEGER, BadInput
 from methods.base import Method
 from methods.task import Task
-from results.files import LARGEST_INTEGER
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _ROUNDING = 0.01  # of rows of weights in half precision

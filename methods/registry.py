@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from datasets.registry import BadInput, Registry, split_outside, unknown
+from datasets.registry import LARGEST_INTEGER, BadInput, Registry, split_outside, unknown
 from methods.base import Method
 from methods.compose import Composition
 
@@ -109,7 +109,7 @@ def _parse_argument(text: str) -> tuple[str, object]:
 
 
 def parse_value(text: str) -> object:
-    """A Python literal (8, 0.5, none, true) or, where it is none, the text itself."""
+    """A Python literal (8, 0.5, none, true) or, where it is none, the text itself; BadInput for a giant integer."""
     text = text.strip()
     named = {"none": None, "null": None, "true": True, "false": False}
     if text.lower() in named:
@@ -117,9 +117,11 @@ def parse_value(text: str) -> object:
     try:
         value = ast.literal_eval(text)
         repr(value)  # 0xfff... may have more digits than Python prints
-        return value
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the last three: nonsense, deep nesting
         return text
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise BadInput(f"{text:.40} is a larger number than {LARGEST_INTEGER}")
+    return value
 
 
 def _show(value: object) -> str:

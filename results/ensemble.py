@@ -49,7 +49,7 @@ def join(members: Sequence[Predictions]) -> Predictions:
     """The mean of their probabilities, and the class that it makes the most likely.
 
     Of one member, its own classes: of two that float16 holds to be equal, its network knew the better. The members are
-    of one run's test images, which the key of the dataset sees to.
+    of the same test images, which `said_of` sees to.
     """
     first = members[0]
     mean = np.mean([np.asarray(one.probabilities, np.float64) for one in members], axis=0)

@@ -13,7 +13,6 @@ DEFAULT_STORE = CHECKOUT / "results" / "records"
 RECORD, FAILURE, HISTORY = "record.json", "failure.json", "history.csv"
 VALUES = "values.csv"  # what a measure found, item by item
 POINTS = "points.csv"  # where it put images in the plane
-LARGEST_INTEGER = 2**53 - 1  # what every reader of JSON and Parquet holds exactly
 TEMPORARY = f".*.{'[0-9a-f]' * 32}"  # what write_atomically writes before it renames
 PROGRESS, LOG, CHECKPOINT = "progress.json", "run.log", "checkpoint.pt"
 WEIGHTS = "weights.safetensors"  # of a run that was told to keep them

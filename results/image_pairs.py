@@ -1,18 +1,22 @@
 """Methods against each other, image by image: which test images one classifies rightly and the other wrongly."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from tabulate import tabulate
 
 from results.escape import one_line
+from results.files import PREDICTIONS
 from results.index import Records
 from results.outline import Outline
 from results.pairs import CONFIDENCE, Pair, paired_entries
 from results.predictions import Predictions, predictions_of
 
+T = TypeVar("T")
 Said = Mapping[str, Mapping[Pair, Predictions]]
 """What was predicted, by method, then by what pairs it with the other methods'."""
 
@@ -43,12 +47,36 @@ class ImageComparison:
 
 
 def said_of(outline: Outline, records: Records) -> dict[str, dict[Pair, Predictions]]:
-    """The predictions that lie beside an outline's records; files that cannot be trusted become problems."""
+    """The predictions that lie beside an outline's records; files that cannot be trusted become problems.
+
+    Those of one dataset are of the same test images in the same order: what differs from most is not trusted.
+    """
     found: dict[str, dict[Pair, Predictions]] = {cell.method: {} for cell in outline.first_cells}
-    for method, pair, entry in paired_entries(outline, records):
-        if made := predictions_of(entry, records.problems):
+    read = [(*one, predictions_of(one[-1], records.problems)) for one in paired_entries(outline, records)]
+    labels = _most_common((entry.dataset, _labels(made)) for *_, entry, made in read if made)
+    widths = _most_common((entry.dataset, width) for *_, entry, made in read if made and (width := _width(made)))
+    for method, pair, entry, made in read:
+        if made and _labels(made) == labels[entry.dataset] and _width(made) in (0, widths.get(entry.dataset)):
             found[method][pair] = made
+        elif made:
+            told = f"not of the test images and classes that most records of {entry.dataset} are of"
+            records.problems.append(f"{entry.path.parent / PREDICTIONS}: {told}")
     return found
+
+
+def _most_common(found: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """By dataset what most have, the first of equally many."""
+    return {dataset: value for (dataset, value), _ in reversed(Counter(found).most_common())}
+
+
+def _labels(said: Predictions) -> bytes:
+    """What tells one set of test images from another: their classes in their order."""
+    return said.labels.tobytes()
+
+
+def _width(said: Predictions) -> int:
+    """How many classes there are; 0 where no probabilities tell."""
+    return 0 if said.probabilities is None else said.probabilities.shape[1]
 
 
 def compare_images(said: Said) -> list[ImageComparison]:
@@ -57,7 +85,6 @@ def compare_images(said: Said) -> list[ImageComparison]:
         _compare(pair, first, second, said[first][pair].correct, said[second][pair].correct)
         for first, second in combinations(said, 2)
         for pair in sorted(said[first].keys() & said[second].keys())
-        if np.array_equal(said[first][pair].labels, said[second][pair].labels)
     ]
 
 

@@ -1,5 +1,6 @@
 """What a classifier said of each test image, in one file beside its record, and what follows from it."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic_core import from_json
+
 from datasets.registry import BadInput
 from results.files import PREDICTIONS
 from results.metrics import find_metric
-from results.reader import Absent, RecordError, read_content
+from results.reader import Absent, RecordError, json_object, read_content
 from results.records import CLASSIFY, Metrics, Record
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 LARGEST_PROBABILITIES = 2**25  # bytes; ciFAIR-100's take 2,000,000. Of more, the classes alone are kept
 LARGEST_PREDICTIONS = 2**27
 _CLASSES = "classes"
+_ROUNDING = 0.01  # of the sum of a row in float16
 _BINS = 15  # of the calibration error, as Guo et al. (2017)
 DERIVED = ("balanced", "ece")
 
@@ -56,8 +60,14 @@ class Predictions:
         """C×C counts: rows are true classes, columns predicted ones."""
         import numpy as np
 
-        classes = 1 + int(max(self.labels.max(), self.predicted.max()))
-        return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
+        size = self.class_count
+        places = self.labels.astype(np.int64) * size + self.predicted
+        return np.bincount(places, minlength=size**2).reshape(size, size)
+
+    @property
+    def class_count(self) -> int:
+        """C, of the classes that there are test images of or that were predicted."""
+        return 1 + int(max(self.labels.max(), self.predicted.max()))
 
     def name_of(self, label: int) -> str:
         """A class as people know it, else its number."""
@@ -67,9 +77,9 @@ class Predictions:
         """Accuracy of each class in percent; NaN for one without test images."""
         import numpy as np
 
-        table = self.confusion()
+        right = np.bincount(self.labels[self.correct], minlength=self.class_count)
         with np.errstate(invalid="ignore"):
-            return 100 * table.diagonal() / table.sum(1)
+            return 100 * right / np.bincount(self.labels, minlength=self.class_count)
 
     def balanced(self) -> float:
         """The mean of the classes' accuracies in percent."""
@@ -91,7 +101,10 @@ class Predictions:
 
 def read_predictions(folder: Path, record: Record) -> Predictions:
     """The predictions beside a record; raises Absent where there are none, RecordError for another record's."""
-    found = _parsed(read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS))
+    content = read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS)
+    if record.predictions_sha256 not in ("", hashlib.sha256(content).hexdigest()):
+        raise RecordError("not the file that the record is of")
+    found = _parsed(content)
     if not isinstance(record.metrics, Metrics) or len(found.labels) != record.metrics.test_images:
         raise RecordError("not of this record's test images")
     if abs(100 * found.correct.mean() - record.metrics.top1) > 1e-6:
@@ -113,27 +126,33 @@ def _parsed(content: bytes) -> Predictions:
     whole = labels.ndim == 1 and len(labels) > 0 and labels.shape == predicted.shape
     if not whole or labels.dtype != np.int32 or predicted.dtype != np.int32 or min(labels.min(), predicted.min()) < 0:
         raise RecordError("not a file of predictions: labels and predicted classes do not fit")
-    if probabilities is not None and not _are_probabilities(probabilities, labels, predicted):
+    found = Predictions(labels, predicted, probabilities, _class_names(content))
+    if probabilities is not None and not _are_probabilities(probabilities, found):
         raise RecordError("not a file of predictions: the probabilities do not fit")
-    return Predictions(labels, predicted, probabilities, _class_names(content))
+    if probabilities is None and found.class_count > (len(found.classes) or len(labels)):
+        raise RecordError(f"not a file of predictions: there is no class {found.class_count - 1}")
+    return found
 
 
 def _class_names(content: bytes) -> tuple[str, ...]:
     """Those in the header of a safetensors file that can be read: its length in 8 bytes, then JSON."""
     try:
-        names = json.loads(json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"][_CLASSES])
-    except (KeyError, ValueError):
+        header = json_object(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        names = from_json(header["__metadata__"][_CLASSES])
+    except (KeyError, TypeError, ValueError):
         return ()
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
-def _are_probabilities(values: "np.ndarray", labels: "np.ndarray", predicted: "np.ndarray") -> bool:
+def _are_probabilities(values: "np.ndarray", said: Predictions) -> bool:
+    """Whether each row is one distribution, of which the predicted class has the most."""
     import numpy as np
 
-    shaped = values.dtype == np.float16 and values.ndim == 2 and len(values) == len(labels)
-    return bool(
-        shaped and max(labels.max(), predicted.max()) < values.shape[1] and ((values >= 0) & (values <= 1)).all()
-    )
+    shaped = values.dtype == np.float16 and values.ndim == 2 and len(values) == len(said.labels)
+    if not shaped or said.class_count > values.shape[1] or not ((values >= 0) & (values <= 1)).all():
+        return False
+    sums, best = values.astype(np.float32).sum(1), values[np.arange(len(values)), said.predicted]
+    return bool((np.abs(sums - 1) < _ROUNDING).all() and (best >= values.max(1)).all())
 
 
 def predictions_of(entry: "Entry", problems: list[str], record: Record | None = None) -> Predictions | None:

@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from results.files import FAILURE, LARGEST_INTEGER, RECORD, Verify, write_json
+from datasets.registry import LARGEST_INTEGER
+from results.files import FAILURE, RECORD, Verify, write_json
 from results.reader import RecordError as RecordError
 from results.reader import Unreadable as Unreadable
 from results.reader import first_fault, json_object, read_content
@@ -143,6 +144,7 @@ class Record(Keyed):
     weights_sha256: of what was trained, or of what a measure looks at images with.
     artifacts: keys of the artifacts it used; prepare_seconds: what loading them and segmenting images took.
     images: where one's own were, as a command names them; "" of named datasets, and in records older than the field.
+    predictions_sha256: of the file of predictions beside it; "" where there is none, and in older records.
     """
 
     run: Annotated[dict[str, Any], AfterValidator(_identified)]
@@ -162,6 +164,7 @@ class Record(Keyed):
     artifacts: Annotated[list[str], Field(default_factory=list)]
     prepare_seconds: Finite = 0.0
     images: str = ""
+    predictions_sha256: str = ""
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> "Record":

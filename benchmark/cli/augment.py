@@ -31,6 +31,7 @@ from methods.mixing.family import Composer, Mixing
 from methods.registry import format_method
 from methods.streams import derive, stream
 from methods.task import Task, Views
+from results.escape import one_line
 from results.files import write_atomically
 
 
@@ -118,7 +119,9 @@ def augment(subject: Subject, per_class: int, store: Path, output: Path, screen:
     with replaced(place) as draft:
         ensure_built(subject, store, screen)
         _write(compose(subject, per_class, store), draft)
-    screen.note(f"wrote {per_class} images of each of {subject.dataset.num_classes} classes under {output}")
+    screen.note(
+        f"wrote {per_class} images of each of {subject.dataset.num_classes} classes under {one_line(str(output))}"
+    )
 
 
 class ComposedImage(NamedTuple):

@@ -1,5 +1,6 @@
 """The verbs about trained classifiers themselves: ensemble weights."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from benchmark.cli.notes import note, note_left_out
 from benchmark.cli.options import FORMATS, PathOf, output_option, selection_options, stores_options
 from benchmark.selection import Selection
 from datasets.registry import BadInput
+from results.escape import one_line
 from results.stores import Stores
 
 
@@ -49,7 +51,7 @@ def weights(run: str, folder: Path, dataset: str | None, output: Path, stores: S
     """Classify FOLDER's images by what RUN has learned.
 
     With the weights that `run --keep-weights` left. RUN: its key, the first digits, or its folder. The file has a line
-    for each image, in whatever folder of FOLDER: path, class, probability.
+    for each image, in whatever folder of FOLDER: path, class, probability. Exit status 1 where something is left out.
 
     \b
     Example:
@@ -58,8 +60,10 @@ def weights(run: str, folder: Path, dataset: str | None, output: Path, stores: S
     from benchmark.cli.listing import find_record
     from benchmark.cli.weights import predict_folder
 
-    count = predict_folder(find_record(run, stores), folder, dataset, output)
-    note(f"wrote {output}, {count} images")
+    count, problems = predict_folder(find_record(run, stores), folder, dataset, output)
+    note(f"wrote {one_line(str(output))}, {count} images")
+    note_left_out(problems)
+    sys.exit(bool(problems))
 
 
 VERBS: tuple[click.Command, ...] = (ensemble, weights)

@@ -8,6 +8,7 @@ import click
 from benchmark.cli.notes import answer, note
 from benchmark.cli.options import FILE, FORMATS, Integers, Names, output_option
 from datasets.registry import BadInput
+from results.escape import one_line
 
 
 @click.command("list")
@@ -100,7 +101,7 @@ def data_export(
     if output.suffix != ".npz":
         raise BadInput(f"{output}: a bundle is an .npz file")
     names = export([get_dataset(name) for name in dataset], samples_per_class, seeds, test, output)
-    note(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB: {', '.join(names)}")
+    note(f"wrote {one_line(str(output))}, {output.stat().st_size / 1e6:.1f} MB: {', '.join(names)}")
 
 
 @click.command()
@@ -119,10 +120,11 @@ def validate(paths: tuple[Path, ...]) -> None:
 
     found = [faults_of(path) for path in paths]
     for path, (kind, faults) in zip(paths, found, strict=True):
-        for line in faults or [f"{path}: {kind}, nothing wrong"]:
-            answer(line)
+        named = one_line(str(path))
+        for line in faults or [f"{named}: {kind}, nothing wrong"]:
+            answer(one_line(line))
         for line in remarks_of(path) if kind == "images" and not faults else ():
-            note(f"{path}: {line}")
+            note(f"{named}: {one_line(line)}")
     sys.exit(any(faults for _, faults in found))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.notes import note, screen
+from benchmark.cli.notes import note_written, screen
 from benchmark.cli.options import output_option, store_option
 from datasets.registry import BadInput
 
@@ -56,7 +56,7 @@ def samples(output: Path, store: Path, **subject: Any) -> None:
     if output.suffix != ".png":
         raise BadInput(f"{output}: samples are a .png file")
     make_samples(_subject(**subject), store, output, screen())
-    note(f"wrote {output}")
+    note_written([output])
 
 
 @click.command()

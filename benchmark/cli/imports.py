@@ -69,7 +69,7 @@ def import_artifacts(source: Path, store: Path) -> Import:
     """Copies what another store's runs share, as `import_records` does its runs; what has no tensors is counted."""
     done = Import()
     whole = []
-    for folder, below, names in os.walk(source):
+    for folder, below, names in os.walk(source, onerror=done.report):
         below.sort()
         if ARTIFACT in names and os.path.lexists(Path(folder, TENSORS)):
             whole.append(Path(folder))

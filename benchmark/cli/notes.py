@@ -66,7 +66,7 @@ def put(text: str, output: Path | None) -> None:
         click.echo(text)
     else:
         write_atomically(output, f"{text.rstrip()}\n".encode(errors="backslashreplace"))
-        note(f"wrote {output}")
+        note_written([output])
 
 
 def confirm(question: str) -> None:

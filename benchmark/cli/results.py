@@ -261,7 +261,7 @@ def report(studies: tuple[str, ...], output: Path | None, stores: Stores) -> Non
     outlines += outlines_of_own(records, chain(*(outline.keys for outline in outlines)))
     path = write_report(output or REPORT, outlines, stores, records)
     note_left_out(records.problems)
-    note(f"wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)")
+    note(f"wrote {one_line(str(path))} ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
 @click.command()

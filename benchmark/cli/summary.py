@@ -1,5 +1,6 @@
 """What `show` says of a record: what it is of, what came out, what made it, and the command that makes it again."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def summary(path: Path) -> str:
 
 def _of_classes(folder: Path, record: Record) -> list[str]:
     """What the classifier took for what, where its predictions are beside the record."""
-    if not (folder / PREDICTIONS).exists():
+    if not os.path.lexists(folder / PREDICTIONS):
         return []
     from results.classes import classes_text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmark.config import Document, faults, read_document
 from benchmark.selection import STUDIES
 from datasets.options import divide_text
-from datasets.paths import real_path
+from datasets.paths import is_yaml, real_path
 from datasets.registry import BadInput, canonical
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def faults_of(path: Path) -> Found:
         from benchmark.cli.method_files import faults_of_methods
 
         return "a method file", faults_of_methods(real_path(path))
-    if path.suffix.lower() in (".yaml", ".yml"):
+    if is_yaml(path.name):
         return _of_yaml(path)
     raise BadInput(f"{path} is no .yaml, .py or .csv file, no folder of images and no folder(split=0.8):PATH")
 
@@ -56,7 +56,7 @@ def _of_images(text: str) -> list[str]:
 def _of_yaml(path: Path) -> Found:
     """By the key that only files of its kind have."""
     try:
-        document = read_document(real_path(path))
+        document = read_document(path)
     except BadInput as error:
         return "a YAML file", [str(error)]
     keys = document.value if isinstance(document.value, dict) else {}
@@ -75,7 +75,7 @@ def _of_study(document: Document) -> list[str]:
     study = Study.model_validate(document.value)
     if found := list(_unknown_names(document, study)) + _of_published(document, study):
         return found
-    ours = document.path.parent == STUDIES
+    ours = real_path(document.path).parent == STUDIES
     return _said(document, lambda: load_grid(canonical(document.path.stem) if ours else str(document.path)))
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from benchmark.places import method_of
 from benchmark.protocol import Protocol, usable_cores
 from benchmark.training.device import take_device
 from benchmark.training.nets import build_network, weights_hash
-from datasets.base import Dataset, get_dataset
+from datasets.base import DataCorrupt, Dataset, get_dataset
 from datasets.batches import normalise, to_unit
 from datasets.contents import read_regular
 from datasets.files import open_regular, write_atomically
@@ -23,6 +24,7 @@ from datasets.images import central_square, open_rgb
 from datasets.registry import BadInput
 from datasets.tree import is_image
 from methods.precision import autocast
+from results.escape import escape_spreadsheet
 from results.files import WEIGHTS
 from results.reader import RecordError
 from results.records import CLASSIFY, Record, kind_of, read_record
@@ -30,26 +32,34 @@ from results.records import CLASSIFY, Record, kind_of, read_record
 _BATCH = 250
 
 
-def predict_folder(record_file: Path, folder: Path, dataset: str | None, output: Path) -> int:
-    """Writes path, class and probability of every image below a folder; returns how many there are.
+def predict_folder(record_file: Path, folder: Path, dataset: str | None, output: Path) -> tuple[int, list[str]]:
+    """Writes path, class and probability of every image below a folder; returns how many, and what is left out.
 
-    dataset: the run's, where its name does not tell. Raises BadInput for a run that no classifier can be made of again,
-    a folder without images, and an image that cannot be read.
+    dataset: the run's, where its name does not tell. Raises BadInput for a run that no classifier can be made of again
+    and a folder without images that can be read.
     """
     record = _record(record_file)
     source = _dataset(record, dataset)
     network = load_classifier(record, record_file.parent, source)
-    files = sorted(_images(folder))
-    if not files:
-        raise BadInput(f"{folder} has no images")
+    problems: list[str] = []
+    squares = _squares(sorted(_images(folder, problems)), source.image_size, problems)
+    said = list(_predictions(network, squares, record.environment.precision))
+    if not said:
+        raise BadInput("; ".join([f"{folder} has no images", *problems[:1]]))
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["path", "class", "probability"])
     names = source.class_names()
-    for file, label, sure in _predictions(network, files, source.image_size, record.environment.precision):
-        lines.writerow([os.fspath(file.relative_to(folder)), names[label], f"{sure:.4f}"])
+    for file, label, sure in said:
+        lines.writerow([_cell(file.relative_to(folder)), escape_spreadsheet(names[label]), f"{sure:.4f}"])
     write_atomically(output, text.getvalue().encode(errors="surrogateescape"))
-    return len(files)
+    return len(said), problems
+
+
+def _cell(path: Path) -> str:
+    """A path that leads where it did and that no spreadsheet computes."""
+    text = os.fspath(path)
+    return f"./{text}" if escape_spreadsheet(text[:1]) != text[:1] else text
 
 
 def load_classifier(record: Record, folder: Path, dataset: Dataset) -> nn.Module:
@@ -103,20 +113,37 @@ def _dataset(record: Record, text: str | None) -> Dataset:
     return dataset
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
+def _images(folder: Path, problems: list[str]) -> Iterator[Path]:
+    """What below a folder has an image's name; folders that are links or cannot be searched become problems."""
+
+    def unsearched(error: OSError) -> None:
+        problems.append(f"{error.filename} cannot be searched ({error.strerror})")
+
+    for place, below, names in os.walk(folder, onerror=unsearched):
+        problems += [
+            f"{link} is a link to a folder, not followed" for name in below if (link := Path(place, name)).is_symlink()
+        ]
         yield from (Path(place, name) for name in names if is_image(name))
 
 
+def _squares(files: list[Path], size: int, problems: list[str]) -> Iterator[tuple[Path, np.ndarray]]:
+    """Each image that can be read, size×size×3; the others become problems."""
+    for file in files:
+        try:
+            yield file, np.asarray(central_square(open_rgb(read_regular(file), file).rgb, size))
+        except DataCorrupt as error:
+            problems.append(str(error))
+
+
 @torch.inference_mode()
-def _predictions(network: nn.Module, files: list[Path], size: int, precision: str) -> Iterator[tuple[Path, int, float]]:
+def _predictions(
+    network: nn.Module, squares: Iterator[tuple[Path, np.ndarray]], precision: str
+) -> Iterator[tuple[Path, int, float]]:
     """Each image with its likeliest class and how sure the network is, 0 to 1."""
     device = next(network.parameters()).device
-    for start in range(0, len(files), _BATCH):
-        part = files[start : start + _BATCH]
-        squares = [np.asarray(central_square(open_rgb(read_regular(file), file).rgb, size)) for file in part]
-        images = torch.from_numpy(np.stack(squares)).to(device)
+    while part := list(islice(squares, _BATCH)):
+        files, pixels = zip(*part, strict=True)
         with autocast(precision, device):
-            logits = network(normalise(to_unit(images)))
+            logits = network(normalise(to_unit(torch.from_numpy(np.stack(pixels)).to(device))))
         sure, best = logits.float().softmax(1).max(1)
-        yield from zip(part, best.tolist(), sure.tolist(), strict=True)
+        yield from zip(files, best.tolist(), sure.tolist(), strict=True)

@@ -1,5 +1,7 @@
 """The mean of the seeds' probabilities: what it says, and of what it is made."""
 
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -55,6 +57,27 @@ def test_a_probability_of_nothing_has_a_loss():
     assert numbers(Predictions(np.array([0, 1], np.int32), np.zeros(2, np.int32), values))["loss"] == pytest.approx(
         -np.log(2.0**-24) / 2
     )
+
+
+def test_a_file_of_other_test_images_is_named_and_left_out(store, make_record):
+    """Another order, another number of classes: nothing in the file itself tells."""
+    order = np.arange(40)[::-1]
+    for run in load_grid("demo", Selection("demo", ("digits",), ("baseline",), (5,), tuple(range(5)))).runs():
+        one = said(run.seed)
+        if run.seed == 0:
+            one = Predictions(one.labels[order], one.predicted[order], one.probabilities[order])
+        if run.seed == 1:
+            one = Predictions(one.labels, one.predicted, np.pad(one.probabilities, ((0, 0), (0, 2))))
+        made = make_record(run, float(100 * one.correct.mean()))
+        whole = made.model_copy(update={"metrics": made.metrics.model_copy(update={"test_images": 40})})
+        write_record(store / run.path, whole)
+        (store / run.path / PREDICTIONS).write_bytes(one.to_bytes())
+    selectors = ["demo", "--results", str(store), "--ignore-measured", "--samples-per-class", "5", "--seeds", "0-4"]
+    shown = CliRunner().invoke(cli, ["ensemble", *selectors, "--method", "baseline", "--format", "json"])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["ensembles"][0]["seeds"] == [2, 3, 4]
+    left_out = [line for line in shown.stderr.splitlines() if line.startswith("left out: ")]
+    assert len(left_out) == 2 and all("not of the test images and classes that most" in line for line in left_out)
 
 
 def test_the_verb_reads_what_lies_beside_records(store, make_record):

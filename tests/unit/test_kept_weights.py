@@ -1,6 +1,7 @@
 """Weights that a run left, as a classifier of a folder of images."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from benchmark.cli import cli
-from benchmark.cli.weights import load_classifier, predict_folder
+from benchmark.cli.weights import _images, load_classifier, predict_folder
 from benchmark.training.nets import build_network, weights_hash
 from datasets.base import get_dataset
 from datasets.batches import normalise, to_unit
@@ -83,9 +84,10 @@ def test_what_cannot_be_used_is_told_in_a_line(keep, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="has no images"):
         predict_folder(folder / RECORD, tmp_path / "empty", None, out)
-    (root / "5.jpg").write_bytes(b"no image")
-    with pytest.raises(BadInput, match=r"5\.jpg is not a readable image"):
-        predict_folder(folder / RECORD, root, None, out)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "5.jpg").write_bytes(b"no image")
+    with pytest.raises(BadInput, match=r"has no images; .*5\.jpg is not a readable image"):
+        predict_folder(folder / RECORD, tmp_path / "bad", None, out)
     with pytest.raises(BadInput, match="is not what the run learned from"):
         predict_folder(folder / RECORD, root, "cifar10", out)
     changed = record.model_copy(update={"weights_sha256": "0" * 64})
@@ -100,13 +102,46 @@ def test_what_cannot_be_used_is_told_in_a_line(keep, pictures, tmp_path):
     assert not out.exists()
 
 
+def test_one_bad_image_or_folder_is_named_and_the_others_are_classified(keep, pictures, store, tmp_path):
+    _, _, record = keep()
+    root, out = pictures[0], tmp_path / "out.csv"
+    (root / "bad.jpg").write_bytes(b"no image")
+    os.mkfifo(root / "pipe.png")
+    (root / "link").symlink_to(root / "deeper")
+    (root / "0.PNG").rename(root / "=cmd|x.PNG")
+    asked = ["weights", record.key[:6], str(root), "-o", str(out), "--results", str(store), "--ignore-measured"]
+    done = CliRunner().invoke(cli, asked)
+    assert done.exit_code == 1
+    assert [line.split(" is ")[0] for line in done.stderr.splitlines() if line.startswith("left out")] == [
+        f"left out: {root}/{name}" for name in ("link", "bad.jpg", "pipe.png")
+    ]
+    paths = [line["path"] for line in csv.DictReader(out.read_text().splitlines())]
+    assert sorted(paths) == ["./=cmd|x.PNG", "2.PNG", "4.PNG", "deeper/1.PNG", "deeper/3.PNG"]
+    assert all((root / path).exists() for path in paths)
+
+
+def test_a_folder_that_cannot_be_searched_is_named(pictures, monkeypatch):
+    root = pictures[0]
+    problems: list[str] = []
+    scan = os.scandir
+
+    def refuse(path):
+        if os.fspath(path).endswith("deeper"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert len(list(_images(root, problems))) == 3
+    assert problems == [f"{root}/deeper cannot be searched (Permission denied)"]
+
+
 def test_a_run_on_somebody_s_own_images_needs_them_named(keep, draw_tree, tmp_path):
     own = draw_tree(tmp_path / "own", 0)
     _, folder, _ = keep(dataset=f"folder:{own}")
     out = tmp_path / "out.csv"
     with pytest.raises(BadInput, match="name their folder by --dataset folder:PATH"):
         predict_folder(folder / RECORD, own, None, out)
-    assert predict_folder(folder / RECORD, own, f"folder:{own}", out) == 12
+    assert predict_folder(folder / RECORD, own, f"folder:{own}", out) == (12, [])
     assert {line["class"] for line in csv.DictReader(out.read_text().splitlines())} <= {"a", "b"}
     other = draw_tree(tmp_path / "other", 1)
     with pytest.raises(BadInput, match="is not what the run learned from"):

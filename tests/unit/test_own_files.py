@@ -228,6 +228,31 @@ def test_every_image_that_cannot_be_read_is_a_line(tmp_path, draw_tree):
     assert "needs" in faults_of(tmp_path)[1][0]
 
 
+def test_a_giant_number_is_told_with_its_line(mine):
+    path = mine / "My_Preset.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("threads: 1", f"threads: {'9' * 3000}"))
+    assert "is a larger number than" in faults_of(path)[1][0] and str(path) in faults_of(path)[1][0]
+    path.write_text(text.replace("threads: 1", "threads: 99999999999"))
+    assert "threads" in faults_of(path)[1][0]
+    with pytest.raises(BadInput, match="is a larger number than"):
+        load_grid("demo", Selection(settings=(f"protocol.epochs={'9' * 400}",)))
+
+
+def test_a_name_with_a_line_break_forges_no_line(mine):
+    path = mine / "a: images, nothing wrong\nb.yaml"
+    path.write_text((mine / "Own_Study.yaml").read_text())
+    answer = CliRunner().invoke(cli, ["validate", str(path)])
+    assert len(answer.stdout.splitlines()) == 1 and "a study, nothing wrong" in answer.stdout
+
+
+def test_a_link_that_leads_nowhere_is_told_by_its_own_name(mine):
+    (mine / "link.yaml").symlink_to("gone.yaml")
+    assert f"{mine}/link.yaml: not readable" in faults_of(mine / "link.yaml")[1][0]
+    (mine / ".yaml").write_text((mine / "Own_Study.yaml").read_text())
+    assert faults_of(mine / ".yaml") == ("a study", [])
+
+
 def test_a_file_that_cannot_be_read_is_one_line_and_hides_no_other(tmp_path, draw_tree):
     root = draw_tree(tmp_path / "images", 0)
     os.mkfifo(root / "train/a/pipe.png")

@@ -1,7 +1,10 @@
 """The file of predictions beside a record: what follows from it, and what is not believed."""
 
+import hashlib
+
 import numpy as np
 import pytest
+from safetensors.numpy import save
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from benchmark.outlines import load_outline
@@ -82,11 +85,37 @@ def test_probabilities_that_take_too_much_room_are_left_out(tmp_path, said, reco
         (lambda said: Predictions(said.labels, said.predicted, said.probabilities[:, :2]), "probabilities do not fit"),
         (lambda said: Predictions(said.labels, said.predicted, -said.probabilities), "probabilities do not fit"),
         (lambda said: Predictions(said.labels, said.predicted, said.probabilities * np.float16("nan")), "do not fit"),
+        (lambda said: Predictions(said.labels, said.predicted, said.probabilities[::-1]), "probabilities do not fit"),
+        (lambda said: Predictions(said.labels, said.predicted, said.probabilities * 0), "probabilities do not fit"),
+        (lambda said: Predictions(said.labels, said.predicted, said.probabilities * 0 + 1), "do not fit"),
+        (lambda said: Predictions(said.labels, _with_class(said, 2**31 - 1), None), "there is no class 2147483647"),
+        (lambda said: Predictions(said.labels, _with_class(said, 60000), None), "there is no class 60000"),
+        (lambda said: Predictions(said.labels, _with_class(said, 3), None, tuple("abc")), "there is no class 3"),
     ],
 )
 def test_what_is_not_the_record_s_is_refused(tmp_path, said, record, change, message):
     with pytest.raises(RecordError, match=message):
         read_predictions(keep(tmp_path, change(said)), record)
+
+
+def _with_class(said, label):
+    """What was predicted, with another class for one of the images that were taken wrongly."""
+    return np.where(np.arange(100) == 99, label, said.predicted).astype(np.int32)
+
+
+def test_a_record_vouches_for_its_file(tmp_path, said, record):
+    keep(tmp_path, said)
+    digest = hashlib.sha256((tmp_path / PREDICTIONS).read_bytes()).hexdigest()
+    assert read_predictions(tmp_path, record.model_copy(update={"predictions_sha256": digest}))
+    with pytest.raises(RecordError, match="not the file that the record is of"):
+        read_predictions(tmp_path, record.model_copy(update={"predictions_sha256": "0" * 64}))
+
+
+@pytest.mark.parametrize("names", ["[" * 200_000, '{"a": 1}', "no JSON"])
+def test_names_that_are_none_are_left_out(tmp_path, said, record, names):
+    arrays = {"labels": said.labels, "predicted": said.predicted}
+    (tmp_path / PREDICTIONS).write_bytes(save(arrays, {"classes": names}))
+    assert read_predictions(tmp_path, record).classes == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 8, b"{}", b"\xff" * 100])
