@@ -24,7 +24,15 @@ class Compared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def compared() -> list[Compared]:
+def half_precision() -> Iterator[None]:
+    """A CPU with bf16, as the records were made on, whatever this one has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.estimate._slower", lambda device: 1.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def compared(half_precision) -> list[Compared]:
     """Of every record that was not made at low priority, seconds as guessed on the machine's kind and as recorded."""
     found = list(_runs())
     jobs = [job for job, _ in found]
@@ -34,6 +42,7 @@ def compared() -> list[Compared]:
 def _runs() -> Iterator[tuple[Run, float]]:
     read = [read_record(path) for path in sorted(MEASURED.glob("quick/*/*/*/*/record.json"))]
     records = {record.key: record for record in read if record.environment.nice <= 0}
+    assert {record.environment.precision for record in records.values()} == {"bf16"}
     for dataset in {record.run["dataset"]["name"] for record in records.values()}:
         rows = {record.row for record in records.values() if record.run["dataset"]["name"] == dataset}
         selection = Selection("quick", (dataset,), tuple(sorted(rows)), (5, 50), (0, 1, 2))
@@ -74,6 +83,7 @@ def test_all_guesses_together_are_within_a_factor_of_2_of_what_is_recorded(compa
     assert 0.5 < guessed / recorded < 2
 
 
+@pytest.mark.usefixtures("half_precision")
 def test_a_baseline_of_the_paper_preset_takes_what_docs_speed_says(monkeypatch):
     monkeypatch.setattr("benchmark.protocol.usable_cores", lambda: 2)
     selection = Selection("paper", ("cifar10-dedup",), ("baseline",), (5,), (0,))
