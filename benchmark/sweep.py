@@ -122,6 +122,8 @@ def warn(jobs: Iterable[Job], note: Callable[[str], None]) -> None:
 
 
 def require_workers(workers: int) -> None:
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise BadInput(f"workers={workers!r} is no number of processes")
     if workers > usable_cores():
         raise BadInput(f"--workers {workers}: this machine has {usable_cores()} cores")
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from benchmark.job import Job, logger
 from datasets.registry import BadInput
 from methods.history import LossHistory
+from results.escape import one_line
 
 FOLDER = ".tracked"  # in a store, beside the runs' folders
 
@@ -57,14 +58,31 @@ class _WandB:
         self._run.finish()
 
 
+def _find_tensorboard() -> object:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter
+
+
+def _find_wandb() -> object:
+    import wandb
+
+    return wandb.init
+
+
+_ENTRIES: dict[str, Callable[[], object]] = {"tensorboard": _find_tensorboard, "wandb": _find_wandb}
 _TRACKERS: dict[str, Callable[[Job, Path], Tracker]] = {"tensorboard": _TensorBoard, "wandb": _WandB}
 
 
 def require_tracker(name: str) -> None:
-    """Raises BadInput where a tracker's package is not installed; each is named as its tracker."""
+    """Raises BadInput where a tracker's package is not installed or cannot be used; each is named as its tracker."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:  # no package, or a folder of that name, such as wandb leaves
         raise BadInput(f"--track {name} needs a package: pip install 'hydrabench[{name}]', or pip install {name}")
+    try:
+        _ENTRIES[name]()
+    except (Exception, SystemExit) as error:  # it is anybody's code
+        raise BadInput(one_line(f"--track {name}: its package fails: {type(error).__name__}: {error}")) from error
 
 
 class Tracking:

@@ -15,6 +15,8 @@ def given_path(text: str | Path) -> Path:
 
     Raises BadInput where nobody knows that home folder, as in a container whose user has no name.
     """
+    if "\0" in str(text):
+        raise BadInput(f"{str(text)!r} is no path")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

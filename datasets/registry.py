@@ -8,12 +8,13 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from importlib.metadata import entry_points
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 LARGEST_INTEGER = 2**53 - 1  # what every reader of JSON and Parquet holds exactly
 
+_MOST_NAMES = 60  # that an error lists: more than there are methods or studies
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 left_out: list[str] = []  # files and plug-ins, of any registry, that could not be imported, and why
@@ -56,11 +57,19 @@ def with_plugged(kind: str, own: Path) -> tuple[Path, ...]:
     return (*folders, own)
 
 
+def as_text(name: str, value: object) -> str:
+    """What a program gives where a command line has text, a path too; raises BadInput for anything else."""
+    if not isinstance(value, (str, PurePath)):
+        raise BadInput(f"{name}={value!r} is no text")
+    return str(value)
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """The error for a name that nothing has, with the nearest known names (or all of a few)."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or [k for k in known if name and name in k][:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known))}"
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(known)[:_MOST_NAMES])}{more}"
     return BadInput(f"unknown {kind} '{name}'; {hint}")
 
 

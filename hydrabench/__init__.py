@@ -15,11 +15,12 @@ says what was expected. Importing this module imports no torch.
 """
 
 from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchmark as _benchmark  # noqa: F401 - which looks whether the rooms are this project's
-from datasets.registry import BadInput, unknown
+from datasets.registry import BadInput, as_text, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,8 @@ def results(
     from benchmark.outlines import load_outline
     from results.exchange import entries_of, frame
 
-    names = [studies] if isinstance(studies, str) else list(studies)
+    several = isinstance(studies, Iterable) and not isinstance(studies, str)
+    names = [as_text("study", name) for name in (studies if several else [studies])]
     if selectors and not names:
         raise BadInput("selectors pick from a study: name one, or take all records without them")
     outlines = [load_outline(name, _selection(selectors)) for name in names]
@@ -86,8 +88,9 @@ def table(
     from results.tables import fill_table
 
     records = _stores(store, measured).records()
-    outline, problems = load_outline(study, _selection(selectors)), list(records.problems)
+    outline, problems = load_outline(as_text("study", study), _selection(selectors)), list(records.problems)
     if metric is not None:
+        as_text("metric", metric)
         from results.predictions import of_metric
 
         outline, without = of_metric(metric, outline, records)
@@ -120,7 +123,7 @@ def run(
         said.append(text)
         note(text)
 
-    made = make_plan(load_grid(study, _selection(selectors)), stores)
+    made = make_plan(load_grid(as_text("study", study), _selection(selectors)), stores)
     if run_plan(made, stores.own, RunRequest(workers=workers, yes=True), screen()._replace(note=tell)):
         raise RunsFailed("; ".join(line for line in said if line.startswith(("failed", "unavailable", "summary"))))
     return results(study, store=store, measured=measured, **selectors)
@@ -135,25 +138,31 @@ def _selection(selectors: dict[str, Any]) -> "Selection":
     for name in selectors:
         if name not in Selection.__dataclass_fields__:
             raise unknown("selector", name, Selection.__dataclass_fields__)
-    values: dict[str, Any] = {name: value if name == "preset" else _listed(value) for name, value in selectors.items()}
+    values: dict[str, Any] = {name: _listed(name, value) for name, value in selectors.items() if value is not None}
     for name, kind in lists.items():
         if name in values:
-            values[name] = kind.convert(",".join(map(str, values[name])), None, None)
+            values[name] = kind.convert(",".join(values[name]), None, None)
+    if "preset" in values:
+        values["preset"] = as_text("preset", selectors["preset"])
     return Selection(**values)
 
 
-def _listed(value: Any) -> tuple:
-    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+def _listed(name: str, value: Any) -> tuple[str, ...]:
+    """A value or several as a command line has them: texts, paths, whole numbers."""
+    several = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+    found = tuple(value) if several else (value,)
+    return tuple(str(one) if isinstance(one, Integral) else as_text(name, one) for one in found)
 
 
 def _stores(store: str | Path | None, measured: bool) -> "Stores":
     import os
 
-    from datasets.paths import real_path
+    from datasets.paths import given_path
     from results.files import DEFAULT_STORE
-    from results.stores import Stores
+    from results.stores import Stores, store_folder
 
-    return Stores(real_path(Path(store or os.environ.get("HYDRABENCH_RESULTS") or DEFAULT_STORE)), not measured)
+    folder = given_path(store or os.environ.get("HYDRABENCH_RESULTS") or DEFAULT_STORE)
+    return Stores(store_folder(folder), not measured)
 
 
 def _warn(problems: Iterable[str]) -> None:

@@ -14,7 +14,8 @@ from benchmark.training.batches import Batches
 from benchmark.training.seeding import Streams
 from datasets.batches import normalise, to_bytes, to_unit
 from datasets.given import Given, require_known
-from datasets.registry import BadInput
+from datasets.paths import given_path
+from datasets.registry import BadInput, as_text
 from hydrabench.checks import (
     as_device,
     require_augmentation,
@@ -60,7 +61,7 @@ class Augmenter:
         if type(method).prepare is not Method.prepare:
             raise BadInput(f"{type(self).__name__} learns from images: {type(self).__name__}.fit(images, labels)")
         if num_classes is not None:
-            require_number("num_classes", num_classes, 1)
+            num_classes = require_number("num_classes", num_classes, 1)
         self._set(method, None, num_classes, seed)
 
     @classmethod
@@ -178,7 +179,7 @@ class Augmenter:
 
         Raises BadInput for what is no share, for a method without one and for a fit at p_gen=0, which trained nothing.
         """
-        require_share(p_gen)
+        p_gen = require_share(p_gen)
         if not self.p_gen:
             raise BadInput(f"{type(self).__name__} was fitted with p_gen=0, or has none")
         changed = copy.copy(self)
@@ -191,12 +192,12 @@ class Augmenter:
         It holds the fitted images and what was trained, not how far the draws are: one that is loaded begins anew.
         """
         fit = self._ready.fit if self._ready else Fit(self._method, None, "quick", self.seed)
-        write_fit(Path(path), fit, self.num_classes)
+        write_fit(given_path(path), fit, self.num_classes)
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device | None = None) -> "Augmenter":
         """The augmenter that was saved under `path`; raises BadInput for anything else, and for another method's."""
-        fit, num_classes = read_fit(Path(path))
+        fit, num_classes = read_fit(given_path(path))
         made = class_of(fit.method)
         if not issubclass(made, cls):
             raise BadInput(f"{path} holds {made.__name__}, not {cls.__name__}")
@@ -207,11 +208,21 @@ class Augmenter:
         return self
 
 
-def fit(method: str, images: Any, labels: Any = None, /, device: Any = None, **how: Any) -> Augmenter:
+def fit(
+    method: str,
+    images: Any,
+    labels: Any = None,
+    /,
+    *,
+    preset: str = "quick",
+    store: str | Path | None = None,
+    device: str | torch.device | None = None,
+    progress: bool = True,
+    seed: int = 0,
+) -> Augmenter:
     """An augmenter by a method's text, like "hydramix(images=2)+autoaugment"; otherwise as `Augmenter.fit`."""
-    parsed, where = require_augmentation(parse_method(method)), as_device(device)
-    how = {"preset": "quick", "store": None, "seed": 0, "progress": True} | how
-    return class_of(parsed)._of(fit_to(parsed, images, labels, **how), where)
+    parsed, where = require_augmentation(parse_method(as_text("method", method))), as_device(device)
+    return class_of(parsed)._of(fit_to(parsed, images, labels, preset, store, seed, progress), where)
 
 
 def class_of(method: Method) -> type[Augmenter]:

@@ -1,5 +1,6 @@
 """What augmenters refuse, each in a line that says what was expected."""
 
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -22,15 +23,15 @@ def require_augmentation(method: Method) -> Method:
 
 
 def require_share(p_gen: float) -> float:
-    if not isinstance(p_gen, (int, float)) or not 0 <= p_gen <= 1:
+    if not isinstance(p_gen, Real) or not 0 <= float(p_gen) <= 1:
         raise BadInput(f"p_gen={p_gen!r} is no share: 0 to 1")
-    return p_gen
+    return float(p_gen)
 
 
 def require_number(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_INTEGER:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= LARGEST_INTEGER:
         raise BadInput(f"{name}={value!r} is no whole number from {least} on")
-    return value
+    return int(value)
 
 
 def as_device(device: Any) -> torch.device:
@@ -64,7 +65,9 @@ def _are_shares(weights: Tensor) -> bool:
 
 
 def require_images(images: Tensor) -> None:
-    if images.ndim != 4 or not len(images):
+    if images.layout != torch.strided or images.is_complex() or images.is_meta:
+        raise BadInput(f"images are {images.layout} of {images.dtype} on {images.device}, not pixels")
+    if images.ndim != 4 or not images.numel():
         raise BadInput(f"images are {'×'.join(map(str, images.shape)) or 'a number'}, not B×C×H×W")
     if images.dtype != torch.uint8:
         require_unit("f" if images.is_floating_point() else "i", *map(float, images.detach().aminmax()))

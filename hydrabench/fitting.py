@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from torch import Tensor
 
 from benchmark.build import ArtifactFailed, build
@@ -27,8 +27,8 @@ from benchmark.stop import StopRequest
 from benchmark.training.device import resolve_precision
 from benchmark.training.seeding import global_state, restore_global_state
 from datasets.given import Given, take_images
-from datasets.paths import real_path
-from datasets.registry import BadInput
+from datasets.paths import given_path
+from datasets.registry import BadInput, as_text
 from datasets.subset import find_subset
 from hydrabench.checks import require_number
 from methods.base import Method
@@ -36,8 +36,9 @@ from methods.registry import format_method, parse_method
 from methods.task import Task
 from results.artifacts import LARGEST_TENSORS, read_tensors
 from results.files import DEFAULT_STORE, write_atomically, write_json
-from results.reader import RecordError, read_content, read_json
+from results.reader import RecordError, first_fault, read_content, read_json
 from results.states import read_progress
+from results.stores import store_folder
 
 _FORMAT = 1
 _JSON, _TENSORS = "augmenter.json", "augmenter.safetensors"
@@ -93,7 +94,7 @@ def fit_to(
     method: Method, images: Any, labels: Any, preset: str, store: str | Path | None, seed: int, progress: bool
 ) -> Fit:
     """Trains what a method needs on a subset of images, as large as their smallest class allows."""
-    load_preset(preset)
+    load_preset(as_text("preset", preset))
     require_number("seed", seed, 0)
     given = take_images(images, labels)
     size, largest = given.smallest_class(), int(np.bincount(given.train_labels()).max())
@@ -107,7 +108,7 @@ def fit_to(
 
 
 def _store(path: str | Path | None) -> Path:
-    return real_path(Path(path or os.environ.get("HYDRABENCH_RESULTS") or DEFAULT_STORE))
+    return store_folder(given_path(path or os.environ.get("HYDRABENCH_RESULTS") or DEFAULT_STORE))
 
 
 def _train(subject: Subject, store: Path, progress: bool) -> tuple[dict[str, Tensor], ...]:
@@ -168,7 +169,7 @@ class Saved(Config):
     identity: dict[str, Any]
     preset: str
     seed: int
-    num_classes: int | None
+    num_classes: Annotated[int, Field(ge=1)] | None
     classes: list[str] | None
     tensors_sha256: str | None
 
@@ -213,7 +214,8 @@ def read_fit(folder: Path) -> tuple[Fit, int | None]:
     except (RecordError, ValidationError) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"{folder} holds no augmenter: {str(error).splitlines()[0]}") from error
+        told = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        raise BadInput(f"{folder} holds no augmenter: {told}") from error
 
 
 def _unpacked(fit: Fit, saved: Saved, path: Path) -> Fit:

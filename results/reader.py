@@ -91,7 +91,8 @@ def checked(value: dict[str, Any], kind: type[T]) -> T:
 def first_fault(error: ValidationError) -> str:
     """Where in a value the first fault is, and what was expected there."""
     first = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    place, told = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    return f"{place}: {told}" if place else told
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}

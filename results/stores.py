@@ -1,14 +1,25 @@
 """The stores that a command reads: known without importing what reads them."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datasets.paths import real_path
+from datasets.registry import BadInput
 from results.files import MEASURED
 
 if TYPE_CHECKING:
     from results.artifacts import ArtifactRecord
     from results.index import Records
+
+
+def store_folder(path: Path) -> Path:
+    """The absolute path of a store that a person named; raises BadInput for what is there and is no folder."""
+    real = real_path(path)
+    if os.path.lexists(real) and not real.is_dir():
+        raise BadInput(f"{path} is no folder: a store is one")
+    return real
 
 
 @dataclass(frozen=True)

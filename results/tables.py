@@ -10,6 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from datasets.base import CHECKOUT
+from datasets.registry import unknown
 from results.aggregate import aggregate, load_published
 from results.captions import caption_of, counted, note_of
 from results.escape import escape_latex, escape_markdown, escape_spreadsheet, one_line
@@ -82,7 +83,10 @@ class Table:
         if form != "latex" and "samples_per_class" in self.columns:
             parts.insert(2, "Columns are samples per class.")
         caption = " ".join(filter(None, parts))
-        return {"text": _text, "markdown": _markdown, "latex": _latex}[form](self, caption, published)
+        forms = {"text": _text, "markdown": _markdown, "latex": _latex}
+        if form not in forms:
+            raise unknown("form of tables", form, [*forms, "csv", "json"])
+        return forms[form](self, caption, published)
 
     def to_latex(self, published: bool = False) -> str:
         """The table for a paper."""

@@ -3,7 +3,7 @@
 import errno
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from results.files import FAILURE, HISTORY, POINTS, PREDICTIONS, RECORD, TEMPORA
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.metrics import METRICS
-from results.predictions import LARGEST_PREDICTIONS
+from results.predictions import LARGEST_PREDICTIONS, read_predictions
 from results.reader import RecordError, Unreadable, read_content
 from results.records import LARGEST, Keyed, Record, check
 
@@ -30,24 +30,26 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # after which the 
 class Import:
     """What an import did, in lines for people. copied: new records; same: there already, the same result; conflicts:
     there already with another result, left as they were; problems: what could not be taken, and why; bare: how many
-    artifacts have no tensors, so that nothing can use them."""
+    artifacts have no tensors, so that nothing can use them; completed: files that came to records which were there."""
 
     copied: list[Path] = field(default_factory=list)
     same: list[Path] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     bare: int = 0
+    completed: int = 0
 
     def report(self, problem: object) -> None:
         self.problems.append(one_line(str(problem)))
 
 
 class _Kind(NamedTuple):
-    """A kind of record. receipt: its file; beside: other files of its folder and the most bytes that each has."""
+    """A kind of record. receipt: its file; beside: other files of its folder, each with what reads it: given the folder
+    and the record, its content; raises RecordError for what is not that record's."""
 
     receipt: str
     model: type[Keyed]
-    beside: dict[str, int]
+    beside: Mapping[str, Callable[[Path, Any], bytes]]
     place: Callable[[Any, Path], Path]
     difference: Callable[[Any, Any], str]
 
@@ -113,8 +115,8 @@ def _take(kind: _Kind, folder: Path, store: Path, done: Import, places: dict[str
             draft.unlink(missing_ok=True)
         if os.path.lexists(target / kind.receipt):
             return _compare(kind, target / kind.receipt, folder / kind.receipt, record, done)
-        for name, largest in kind.beside.items():
-            _copy_beside(folder / name, target / name, largest, lock, done)
+        for name in kind.beside:
+            _copy_beside(kind, folder, target, name, record, lock, done)
         write_atomically(target / kind.receipt, content, lock.verify)
         (target / FAILURE).unlink(missing_ok=True)
     done.copied.append(target / kind.receipt)
@@ -131,22 +133,33 @@ def _compare(kind: _Kind, mine: Path, theirs: Path, record: Keyed, done: Import)
     if difference := kind.difference(here, record):
         done.conflicts.append(one_line(f"key {record.key}: {difference}: {mine} and {theirs}"))
     else:
+        _complete(kind, theirs.parent, mine.parent, record, done)
         done.same.append(theirs)
 
 
-def _copy_beside(source: Path, target: Path, largest: int, lock: Lock, done: Import) -> None:
-    """Copies what is a regular file of its kind; raises Unreadable where it may be one and cannot be read just now."""
-    if not os.path.lexists(source):
+def _complete(kind: _Kind, folder: Path, target: Path, record: Keyed, done: Import) -> None:
+    """Copies what lies beside the same record there and is not here."""
+    lost = [name for name in kind.beside if os.path.lexists(folder / name) and not os.path.lexists(target / name)]
+    if lost and not folder.samefile(target):
+        with Lock(target) as lock:
+            for name in lost:
+                _copy_beside(kind, folder, target, name, record, lock, done)
+                done.completed += os.path.lexists(target / name)
+
+
+def _copy_beside(kind: _Kind, folder: Path, target: Path, name: str, record: Keyed, lock: Lock, done: Import) -> None:
+    """Copies what is the record's own; raises Unreadable where it may be and cannot be read just now."""
+    if not os.path.lexists(folder / name):
         return
     try:
-        content = read_tensors(source.parent) if source.name == TENSORS else read_content(source, largest)
+        content = kind.beside[name](folder, record)
     except Unreadable:
         raise
     except RecordError as error:
-        if source.name == TENSORS:
+        if name == TENSORS:
             raise
-        return done.report(f"{source}: {error}")
-    write_atomically(target, content, lock.verify)
+        return done.report(f"{folder / name}: {error}")
+    write_atomically(target / name, content, lock.verify)
 
 
 def _differing_runs(mine: Record, theirs: Record) -> str:
@@ -163,18 +176,61 @@ def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
     return "" if mine.tensors_sha256 == theirs.tensors_sha256 else "an artifact with other tensors here and there"
 
 
-_BESIDE = {
-    HISTORY: _LARGEST_HISTORY,
-    VALUES: _LARGEST_VALUES,
-    POINTS: _LARGEST_VALUES,
-    PREDICTIONS: LARGEST_PREDICTIONS,
-    WEIGHTS: LARGEST_TENSORS,
-}
+def _history(folder: Path, record: Keyed) -> bytes:
+    content = read_content(folder / HISTORY, _LARGEST_HISTORY)
+    if not content.startswith(b"step,"):
+        raise RecordError("it is no history of a training")
+    return content
+
+
+def _values(folder: Path, record: Keyed) -> bytes:
+    from results.synsets import read_values
+
+    read_values(folder / VALUES)
+    return read_content(folder / VALUES, _LARGEST_VALUES)
+
+
+def _points(folder: Path, record: Keyed) -> bytes:
+    from results.points import read_points
+
+    read_points(folder / POINTS)
+    return read_content(folder / POINTS, _LARGEST_VALUES)
+
+
+def _predictions(folder: Path, record: Record) -> bytes:
+    read_predictions(folder, record)
+    return read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS)
+
+
+def _weights(folder: Path, record: Record) -> bytes:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from benchmark.training.nets import state_hash
+
+    content = read_content(folder / WEIGHTS, LARGEST_TENSORS)
+    try:
+        same = state_hash(load(content)) == record.weights_sha256
+    except (SafetensorError, ValueError) as error:
+        raise RecordError(f"no file of weights: {error}") from error
+    if not same:
+        raise RecordError("not the weights that the record is of")
+    return content
+
+
+def _samples(folder: Path, record: Keyed) -> bytes:
+    content = read_content(folder / SAMPLES, _LARGEST_PICTURE)
+    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise RecordError("it is no PNG")
+    return content
+
+
+_BESIDE = {HISTORY: _history, VALUES: _values, POINTS: _points, PREDICTIONS: _predictions, WEIGHTS: _weights}
 _RUN = _Kind(RECORD, Record, _BESIDE, place_of_run, _differing_runs)
 _ARTIFACT = _Kind(
     ARTIFACT,
     ArtifactRecord,
-    {HISTORY: _LARGEST_HISTORY, SAMPLES: _LARGEST_PICTURE, TENSORS: LARGEST_TENSORS},
+    {HISTORY: _history, SAMPLES: _samples, TENSORS: lambda folder, record: read_tensors(folder)},
     lambda record, found: place_of_artifact(record),
     _differing_tensors,
 )

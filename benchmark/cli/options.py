@@ -15,7 +15,7 @@ from benchmark.selection import Selection
 from datasets.paths import given_path, real_path
 from datasets.registry import BadInput, split_outside
 from results.files import DEFAULT_STORE
-from results.stores import Stores
+from results.stores import Stores, store_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
@@ -90,13 +90,16 @@ def selection_options_but_methods(command: F) -> F:
 
 def store_option(command: F) -> F:
     """The store that a verb writes; the verb gets `store`, an absolute path."""
-    return _gathered(_STORE, "store", lambda results: real_path(results), command)
+    return _gathered(_STORE, "store", lambda results: store_folder(results), command)
 
 
 def stores_options(command: F) -> F:
     """The stores of records; the verb gets `stores`, a Stores."""
     return _gathered(
-        _STORE | _ALONE, "stores", lambda results, ignore_measured: Stores(real_path(results), ignore_measured), command
+        _STORE | _ALONE,
+        "stores",
+        lambda results, ignore_measured: Stores(store_folder(results), ignore_measured),
+        command,
     )
 
 

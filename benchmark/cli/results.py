@@ -328,7 +328,10 @@ def import_(folder: Path, store: Path) -> None:
     """
     from benchmark.cli.imports import Import, import_artifacts, import_records
 
-    runs, artifacts = import_records(real_path(folder), store), import_artifacts(real_path(folder), store)
+    source = real_path(folder)
+    if source != store and (source.is_relative_to(store) or store.is_relative_to(source)):
+        raise BadInput(f"{source} and {store} lie one in the other: the records of both would be there twice")
+    runs, artifacts = import_records(source, store), import_artifacts(source, store)
     for done in (runs, artifacts):
         note_left_out(done.problems)
         for conflict in done.conflicts:
@@ -392,7 +395,8 @@ def _draw(
 
 
 def _counts(done: "Import") -> str:
-    return f"{len(done.copied)} imported, {len(done.same)} were here already, {len(done.conflicts)} conflicts"
+    brought = f" ({done.completed} files came to them)" if done.completed else ""
+    return f"{len(done.copied)} imported, {len(done.same)} were here already{brought}, {len(done.conflicts)} conflicts"
 
 
 def _format_of(output: Path | None) -> str:

@@ -117,3 +117,13 @@ def test_a_package_that_is_not_here_is_told_before_anything_starts(verb, store, 
     assert isinstance(answer.exception, BadInput)
     assert str(answer.exception).startswith("--track wandb needs a package: pip install 'hydrabench[wandb]'")
     assert not list(store.rglob("*.json"))
+
+
+@pytest.mark.parametrize("broken", ["raise RuntimeError('boom')", "raise SystemExit(3)", ""])
+def test_a_package_that_fails_is_told_before_anything_starts(broken, store, tmp_path, monkeypatch):
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "__init__.py").write_text(broken)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    answer = CliRunner().invoke(cli, ["run", "demo", "--track", "wandb", "--yes", "--results", str(store)])
+    sys.modules.pop("wandb", None)
+    assert isinstance(answer.exception, BadInput) and "--track wandb: its package fails" in str(answer.exception)

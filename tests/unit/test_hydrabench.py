@@ -3,6 +3,7 @@
 import re
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -71,6 +72,12 @@ def test_methods_without_training_work_on_batches(name, kind, images, labels):
     assert makes[0].criterion(torch.randn(20, 10), targets).isfinite()
     if first.is_floating_point():
         assert first.min() >= 0 and first.max() <= 1
+
+
+def test_numbers_may_be_numpy_s(images, labels):
+    made = hydrabench.MixUp(num_classes=np.int64(10), seed=np.int32(1))
+    assert made(images, labels)[1].shape == (20, 10)
+    assert len(list(hydrabench.AugmentedLoader([(images, labels)], made, np.float32(0.5)))) == 1
 
 
 def test_mixup_mixes_images_as_it_mixes_targets(images, labels):
@@ -227,6 +234,10 @@ BAD_BATCHES = {
     "labels are 19 of": lambda i, n: (i, n[1:]),
     "labels are 20×1 of": lambda i, n: (i, n[:, None]),
     "labels are 20 of torch.bool": lambda i, n: (i, n > 3),
+    "images are 0×3×32×32": lambda i, n: (i[:0], n[:0]),
+    "images are 20×3×0×32": lambda i, n: (i[:, :, :0], n),
+    "not pixels": lambda i, n: (i.to_sparse(), n),
+    "of torch.complex64": lambda i, n: (i.to(torch.complex64), n),
     "images are ndarray, not a tensor": lambda i, n: (i.numpy(), n),
     "images are NoneType, not a tensor": lambda i, n: (None, n),
     "labels are list, not a tensor": lambda i, n: (i, n.tolist()),
@@ -257,6 +268,25 @@ def test_what_else_cannot_be_is_said(hydramix, images, labels, tmp_path):
         (lambda: hydramix[0](images, torch.eye(10)[labels]), "let it come first"),
         (lambda: hydrabench.AugmentedLoader([], hydramix[0], 1.5), "is no share"),
         (lambda: hydrabench.AugmentedLoader([], hydramix[0], "half"), "'half' is no share"),
+        (lambda: hydrabench.AugmentedLoader([], "mixup"), "'mixup' is no augmenter"),
+        (lambda: hydrabench.AugmentedLoader(5, hydramix[0]), "5 is no loader"),
+        (lambda: list(hydrabench.AugmentedLoader([images], hydramix[0])), "the loader gives Tensor, not"),
+        (lambda: list(hydrabench.AugmentedLoader([None], hydramix[0])), "the loader gives NoneType, not"),
+        (lambda: list(hydrabench.AugmentedLoader([(images, labels, 1)], hydramix[0])), "not .images, labels."),
+        (lambda: list(hydrabench.AugmentedLoader([(images.numpy(), labels)], hydramix[0])), "images are ndarray"),
+        (lambda: hydrabench.fit(5, images, labels), "method=5 is no text"),
+        (lambda: hydrabench.fit("gridmix", images, labels, preset=5), "preset=5 is no text"),
+        (lambda: hydrabench.table(["demo"]), "study=.* is no text"),
+        (lambda: hydrabench.table("demo", metric=5), "metric=5 is no text"),
+        (lambda: hydrabench.table("demo", preset=["demo"]), "preset=.* is no text"),
+        (lambda: hydrabench.table("demo", methods=b"mixup"), "methods=b'mixup' is no text"),
+        (lambda: hydrabench.table("demo", settings=[5.5]), "settings=5.5 is no text"),
+        (lambda: hydrabench.table("demo").render("nosuch"), "unknown form of tables 'nosuch'"),
+        (lambda: hydrabench.table("demo", store=__file__), "is no folder: a store is one"),
+        (lambda: hydrabench.results(store="a\0b"), "is no path"),
+        (lambda: hydrabench.load("a\0b"), "is no path"),
+        (lambda: hydrabench.run("demo", workers=-1, measured=False, store=tmp_path), "workers=-1 is no number"),
+        (lambda: hydrabench.run("demo", workers="2", measured=False, store=tmp_path), "workers='2' is no number"),
         (lambda: hydrabench.MixUp(num_classes="10"), "num_classes='10' is no whole number from 1 on"),
         (lambda: hydrabench.MixUp(seed="a"), "seed='a' is no whole number from 0 on"),
         (lambda: hydrabench.GridMix.fit(images, labels, seed=-1), "seed=-1 is no whole number"),

@@ -6,9 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import save, save_file
 
+from benchmark.cli import cli
 from benchmark.cli.imports import import_artifacts, import_records
 from benchmark.places import place_of_artifact, place_of_run
+from benchmark.training.nets import state_hash
+from datasets.registry import BadInput
 from results.artifacts import ArtifactRecord, read_artifact, read_tensors, write_artifact
 from results.files import MEASURED
 from results.index import load_records
@@ -176,12 +182,53 @@ def test_names_reach_the_terminal_as_one_line(plant, here, there):
 
 
 def test_a_failure_is_forgotten_and_kept_weights_come_along(plant, make_run, here, there):
-    run, path = plant(there)
-    (path / "weights.safetensors").write_bytes(b"weights")
+    state = {"weight": torch.ones(3)}
+    run, path = plant(there, record={"weights_sha256": state_hash(state)})
+    save_file(state, path / "weights.safetensors")
     (here / run.path).mkdir(parents=True)
     (here / run.path / "failure.json").write_text("{}")
     import_records(there, here)
     assert sorted(file.name for file in (here / run.path).iterdir()) == ["history.csv", RECORD, "weights.safetensors"]
+
+
+OTHERS = {
+    "predictions.safetensors": (b"x", "not a file of predictions"),
+    "weights.safetensors": (save({"weight": torch.zeros(3)}), "not the weights that the record is of"),
+    "points.csv": (b"no points", "holds no points"),
+    "values.csv": (b"no values", "holds no synsets' values"),
+    "history.csv": (b"no history", "it is no history of a training"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_that_is_not_the_record_s_is_named_and_left_there(plant, here, there, name):
+    run, path = plant(there)
+    content, told = OTHERS[name]
+    (path / name).write_bytes(content)
+    done = import_records(there, here)
+    assert len(done.copied) == 1 and not (here / run.path / name).exists()
+    (problem,) = done.problems
+    assert str(path / name) in problem and told in problem
+
+
+def test_what_an_import_could_not_take_comes_another_time(plant, here, there):
+    run, path = plant(there)
+    kept = (path / "history.csv").read_bytes()
+    (path / "history.csv").write_bytes(b"damaged")
+    assert import_records(there, here).problems
+    (path / "history.csv").write_bytes(kept)
+    again = import_records(there, here)
+    assert (again.copied, len(again.same), again.completed, again.problems) == ([], 1, 1, [])
+    assert (here / run.path / "history.csv").read_bytes() == kept
+    assert import_records(there, here).completed == 0
+
+
+def test_a_store_in_the_other_one_is_refused(plant, there):
+    plant(there)
+    for source, store in ((there, there / "below"), (there / "digits", there)):
+        answer = CliRunner().invoke(cli, ["import", str(source), "--results", str(store)])
+        assert isinstance(answer.exception, BadInput) and "lie one in the other" in str(answer.exception)
+    assert not (there / "below").exists()
 
 
 def test_a_full_disk_ends_it_in_one_line(plant, here, there, monkeypatch):
@@ -234,7 +281,7 @@ def build(make_run, make_record):
         path = store / (f"{folder}/{job.path.name}" if folder else job.path)
         path.mkdir(parents=True)
         (path / "artifact.safetensors").write_bytes(tensors)
-        (path / "samples.png").write_bytes(b"picture")
+        (path / "samples.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         sha256 = hashlib.sha256(tensors).hexdigest()
         made = {"schema": 1, "key": job.key, "artifact": job.identity, "losses": {}, "tensors_sha256": sha256}
         write_artifact(path, ArtifactRecord(**made, **values))

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
@@ -82,8 +83,13 @@ def step_work(name: str, num_classes: int, image_size: int, batch: int, channels
 
 def weights_hash(network: nn.Module) -> str:
     """sha256 over names and values of all weights and buffers, whatever their layout in memory."""
+    return state_hash(network.state_dict())
+
+
+def state_hash(state: Mapping[str, torch.Tensor]) -> str:
+    """The hash of the network that has this state."""
     digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
+    for name, value in sorted(state.items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
