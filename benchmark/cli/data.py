@@ -36,9 +36,9 @@ def data() -> None:
 @data.command("list")
 def data_list() -> None:
     """Say which datasets are here, and how to get the rest."""
-    from benchmark.cli.listing import dataset_states, show_table
+    from benchmark.cli.listing import dataset_states
 
-    click.echo(show_table(dataset_states()))
+    click.echo(dataset_states())
 
 
 @data.command()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from benchmark.run import Build
 
 _WIDEST = {"name": 18, "label": 34, "available": 9, "source": 32}  # characters of a list that fits 100 columns
+_WIDEST_STATE = 80
 _FEW = 50  # training images for which a method's own protocol is listed
 
 
@@ -176,9 +177,10 @@ def find_record(text: str, stores: Stores) -> Path:
     return found[0]
 
 
-def dataset_states() -> list[dict[str, object]]:
-    """Every dataset with its test images, or what is missing."""
-    return [{"name": name, "state": _dataset_state(name)} for name in dataset_registry.entries()]
+def dataset_states() -> str:
+    """Every dataset with its test images, or what is missing, as text of at most 100 columns."""
+    rows = [{"name": name, "state": _dataset_state(name)} for name in dataset_registry.entries()]
+    return tabulate(rows, headers="keys", disable_numparse=True, maxcolwidths=[None, _WIDEST_STATE])
 
 
 def _dataset_state(name: str) -> str:

@@ -42,6 +42,12 @@ def test_lists_fit_100_columns_and_all_has_the_rest(what):
     assert "parameters" in whole.splitlines()[0] and "parameters" not in short.splitlines()[0]
 
 
+def test_what_is_missing_is_told_whole_in_100_columns(empty_root):
+    lines = ask("data", "list").splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "hydrabench data prepare --dataset cifair10" in " ".join(line[17:].strip() for line in lines)
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
