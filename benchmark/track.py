@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from benchmark.job import Job, logger
 from datasets.registry import BadInput
@@ -28,9 +28,7 @@ class _TensorBoard:
     """Event files below <store>/.tracked/tensorboard, in folders as runs have: `tensorboard --logdir` shows them."""
 
     def __init__(self, job: Job, folder: Path):
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder / job.path))
+        self._writer = _summary_writer()(str(folder / job.path))
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
@@ -44,10 +42,8 @@ class _WandB:
     """A run of the project hydrabench under the job's key; the package's own environment variables say the rest."""
 
     def __init__(self, job: Job, folder: Path):
-        import wandb
-
         folder.mkdir(parents=True, exist_ok=True)
-        self._run = wandb.init(
+        self._run = _wandb_init()(
             project="hydrabench", id=job.key, name=str(job), config=job.identity, dir=str(folder), resume="allow"
         )
 
@@ -58,19 +54,19 @@ class _WandB:
         self._run.finish()
 
 
-def _find_tensorboard() -> object:
+def _summary_writer() -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter
 
 
-def _find_wandb() -> object:
+def _wandb_init() -> Any:
     import wandb
 
     return wandb.init
 
 
-_ENTRIES: dict[str, Callable[[], object]] = {"tensorboard": _find_tensorboard, "wandb": _find_wandb}
+_ENTRIES: dict[str, Callable[[], object]] = {"tensorboard": _summary_writer, "wandb": _wandb_init}
 _TRACKERS: dict[str, Callable[[Job, Path], Tracker]] = {"tensorboard": _TensorBoard, "wandb": _WandB}
 
 

@@ -89,8 +89,15 @@ class Augmenter:
         Raises BadInput for other shapes and ranges and for a class with fewer than two images; ArtifactFailed where a
         training fails. Stopped, it goes on from its last checkpoint when it is called again.
         """
-        method, where = require_augmentation(make_method(cls.of, parameters)), as_device(device)
-        return cls._of(fit_to(method, images, labels, preset, store, seed, progress), where)
+        method = make_method(cls.of, parameters)
+        return cls._fit(method, device, images, labels, preset, store, seed, progress)
+
+    @classmethod
+    def _fit(cls, method: Method, device: str | torch.device | None, *what: Any) -> Self:
+        """what: the other arguments of `fit_to`; a device that is not here is refused before anything is trained."""
+        require_augmentation(method)
+        where = as_device(device)
+        return cls._of(fit_to(method, *what), where)
 
     @classmethod
     def _of(cls, fit: Fit, device: torch.device) -> Self:
@@ -221,8 +228,8 @@ def fit(
     seed: int = 0,
 ) -> Augmenter:
     """An augmenter by a method's text, like "hydramix(images=2)+autoaugment"; otherwise as `Augmenter.fit`."""
-    parsed, where = require_augmentation(parse_method(as_text("method", method))), as_device(device)
-    return class_of(parsed)._of(fit_to(parsed, images, labels, preset, store, seed, progress), where)
+    parsed = parse_method(as_text("method", method))
+    return class_of(parsed)._fit(parsed, device, images, labels, preset, store, seed, progress)
 
 
 def class_of(method: Method) -> type[Augmenter]:

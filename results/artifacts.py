@@ -55,9 +55,14 @@ def read_tensors(folder: Path) -> bytes:
     Unreadable where it may be."""
     record = read_artifact(folder / ARTIFACT)
     content = read_content(folder / TENSORS, LARGEST_TENSORS)
-    if hashlib.sha256(content).hexdigest() != record.tensors_sha256:
-        raise RecordError(f"{folder / TENSORS} is not the file that its record describes")
+    check_tensors(content, record, folder / TENSORS)
     return content
+
+
+def check_tensors(content: bytes, record: ArtifactRecord, path: Path) -> None:
+    """Raises RecordError, with the path, unless a file's content is what the record was written of."""
+    if hashlib.sha256(content).hexdigest() != record.tensors_sha256:
+        raise RecordError(f"{path} is not the file that its record describes")
 
 
 def artifact_files(stores: Iterable[Path], key: str = "") -> list[Path]:

@@ -38,10 +38,15 @@ def points_csv(points: Points) -> bytes:
 
 
 def read_points(path: Path) -> Points:
-    """The sets of a points.csv in its order; raises RecordError for a file that is none."""
+    """The sets of a points.csv in its order; raises as `read_content`, and RecordError for a file that is none."""
+    return parse_points(read_content(path, _LARGEST), path)
+
+
+def parse_points(content: bytes, path: Path) -> Points:
+    """The sets in the content of a points.csv; path: for the RecordError where it is none."""
     found: dict[str, list[tuple[int, float, float]]] = {}
     try:
-        for line in csv.DictReader(io.StringIO(read_content(path, _LARGEST).decode())):
+        for line in csv.DictReader(io.StringIO(content.decode())):
             found.setdefault(line["set"], []).append((int(line["label"]), float(line["x"]), float(line["y"])))
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise RecordError(f"{path} holds no points: {type(error).__name__}: {error}") from error

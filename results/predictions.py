@@ -101,7 +101,11 @@ class Predictions:
 
 def read_predictions(folder: Path, record: Record) -> Predictions:
     """The predictions beside a record; raises Absent where there are none, RecordError for another record's."""
-    content = read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS)
+    return parse_predictions(read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS), record)
+
+
+def parse_predictions(content: bytes, record: Record) -> Predictions:
+    """The predictions that a file's content holds; raises RecordError where they are not the record's."""
     if record.predictions_sha256 not in ("", hashlib.sha256(content).hexdigest()):
         raise RecordError("not the file that the record is of")
     found = _parsed(content)

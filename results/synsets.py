@@ -39,10 +39,15 @@ def values_csv(classes: Sequence[ClassValues]) -> bytes:
 
 
 def read_values(path: Path) -> list[ClassValues]:
-    """The classes of a values.csv in its order; raises RecordError for a file that is none."""
+    """The classes of a values.csv in its order; raises as `read_content`, and RecordError for a file that is none."""
+    return parse_values(read_content(path, _LARGEST), path)
+
+
+def parse_values(content: bytes, path: Path) -> list[ClassValues]:
+    """The classes in the content of a values.csv; path: for the RecordError where it is none."""
     groups: dict[str, list[list[str]]] = {}
     try:
-        head, *lines = csv.reader(io.StringIO(read_content(path, _LARGEST).decode()))
+        head, *lines = csv.reader(io.StringIO(content.decode()))
         if head[: len(_COLUMNS)] != _COLUMNS:
             raise ValueError(f"its columns are {', '.join(head)}")
         for line in lines:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.places import place_of_artifact, place_of_run
-from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, read_tensors
+from results.artifacts import ARTIFACT, LARGEST_TENSORS, SAMPLES, TENSORS, ArtifactRecord, check_tensors
 from results.escape import one_line
 from results.files import FAILURE, HISTORY, POINTS, PREDICTIONS, RECORD, TEMPORARY, VALUES, WEIGHTS, write_atomically
 from results.index import load_records
 from results.locks import Lock, LockHeld, LockLost
 from results.metrics import METRICS
-from results.predictions import LARGEST_PREDICTIONS, read_predictions
+from results.predictions import LARGEST_PREDICTIONS, parse_predictions
 from results.reader import RecordError, Unreadable, read_content
 from results.records import LARGEST, Keyed, Record, check
 
@@ -43,13 +43,16 @@ class Import:
         self.problems.append(one_line(str(problem)))
 
 
+Check = Callable[[bytes, Any, Path], object]
+
+
 class _Kind(NamedTuple):
-    """A kind of record. receipt: its file; beside: other files of its folder, each with what reads it: given the folder
-    and the record, its content; raises RecordError for what is not that record's."""
+    """A kind of record. receipt: its file; beside: other files of its folder, each with the most bytes that it has and
+    a check of its content, the record and its path, which raises RecordError for what is not that record's."""
 
     receipt: str
     model: type[Keyed]
-    beside: Mapping[str, Callable[[Path, Any], bytes]]
+    beside: Mapping[str, tuple[int, Check]]
     place: Callable[[Any, Path], Path]
     difference: Callable[[Any, Any], str]
 
@@ -151,8 +154,10 @@ def _copy_beside(kind: _Kind, folder: Path, target: Path, name: str, record: Key
     """Copies what is the record's own; raises Unreadable where it may be and cannot be read just now."""
     if not os.path.lexists(folder / name):
         return
+    largest, check_content = kind.beside[name]
     try:
-        content = kind.beside[name](folder, record)
+        content = read_content(folder / name, largest)
+        check_content(content, record, folder / name)
     except Unreadable:
         raise
     except RecordError as error:
@@ -176,61 +181,62 @@ def _differing_tensors(mine: ArtifactRecord, theirs: ArtifactRecord) -> str:
     return "" if mine.tensors_sha256 == theirs.tensors_sha256 else "an artifact with other tensors here and there"
 
 
-def _history(folder: Path, record: Keyed) -> bytes:
-    content = read_content(folder / HISTORY, _LARGEST_HISTORY)
+def _check_history(content: bytes, record: Keyed, file: Path) -> None:
     if not content.startswith(b"step,"):
         raise RecordError("it is no history of a training")
-    return content
 
 
-def _values(folder: Path, record: Keyed) -> bytes:
-    from results.synsets import read_values
+def _check_values(content: bytes, record: Keyed, file: Path) -> None:
+    from results.synsets import parse_values
 
-    read_values(folder / VALUES)
-    return read_content(folder / VALUES, _LARGEST_VALUES)
-
-
-def _points(folder: Path, record: Keyed) -> bytes:
-    from results.points import read_points
-
-    read_points(folder / POINTS)
-    return read_content(folder / POINTS, _LARGEST_VALUES)
+    parse_values(content, file)
 
 
-def _predictions(folder: Path, record: Record) -> bytes:
-    read_predictions(folder, record)
-    return read_content(folder / PREDICTIONS, LARGEST_PREDICTIONS)
+def _check_points(content: bytes, record: Keyed, file: Path) -> None:
+    from results.points import parse_points
+
+    parse_points(content, file)
 
 
-def _weights(folder: Path, record: Record) -> bytes:
+def _check_predictions(content: bytes, record: Record, file: Path) -> None:
+    parse_predictions(content, record)
+
+
+def _check_weights(content: bytes, record: Record, file: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     from benchmark.training.nets import state_hash
 
-    content = read_content(folder / WEIGHTS, LARGEST_TENSORS)
     try:
         same = state_hash(load(content)) == record.weights_sha256
     except (SafetensorError, ValueError) as error:
         raise RecordError(f"no file of weights: {error}") from error
     if not same:
         raise RecordError("not the weights that the record is of")
-    return content
 
 
-def _samples(folder: Path, record: Keyed) -> bytes:
-    content = read_content(folder / SAMPLES, _LARGEST_PICTURE)
+def _check_samples(content: bytes, record: Keyed, file: Path) -> None:
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         raise RecordError("it is no PNG")
-    return content
 
 
-_BESIDE = {HISTORY: _history, VALUES: _values, POINTS: _points, PREDICTIONS: _predictions, WEIGHTS: _weights}
+_BESIDE = {
+    HISTORY: (_LARGEST_HISTORY, _check_history),
+    VALUES: (_LARGEST_VALUES, _check_values),
+    POINTS: (_LARGEST_VALUES, _check_points),
+    PREDICTIONS: (LARGEST_PREDICTIONS, _check_predictions),
+    WEIGHTS: (LARGEST_TENSORS, _check_weights),
+}
 _RUN = _Kind(RECORD, Record, _BESIDE, place_of_run, _differing_runs)
 _ARTIFACT = _Kind(
     ARTIFACT,
     ArtifactRecord,
-    {HISTORY: _history, SAMPLES: _samples, TENSORS: lambda folder, record: read_tensors(folder)},
+    {
+        HISTORY: (_LARGEST_HISTORY, _check_history),
+        SAMPLES: (_LARGEST_PICTURE, _check_samples),
+        TENSORS: (LARGEST_TENSORS, check_tensors),
+    },
     lambda record, found: place_of_artifact(record),
     _differing_tensors,
 )

@@ -20,10 +20,8 @@ _ABSENT = "Field required"  # of a measure: --set may give it
 
 def faults_of(path: Path) -> Found:
     """What a path is taken for, and what is wrong with it, a line each; raises BadInput for what is none of these."""
-    if path.is_dir() or path.suffix.lower() == ".csv":
-        return "images", _of_images(f"folder:{path}")
-    if divide_text(str(path))[0] == "folder":
-        return "images", _of_images(str(path))
+    if text := _images_text(path):
+        return "images", _of_images(text)
     if path.suffix.lower() == ".py":
         from benchmark.cli.method_files import faults_of_methods
 
@@ -37,8 +35,15 @@ def remarks_of(path: Path) -> list[str]:
     """What there is to say of images that have no fault."""
     from datasets.base import get_dataset
 
-    dataset = get_dataset(f"folder:{path}" if path.exists() else str(path))
+    dataset = get_dataset(_images_text(path))
     return [*dataset.notes(), *dataset.remarks()]
+
+
+def _images_text(path: Path) -> str:
+    """The text of the dataset that a path is, itself or as folder(split=0.8):PATH; "" where it is no images."""
+    if path.is_dir() or path.suffix.lower() == ".csv":
+        return f"folder:{path}"
+    return str(path) if divide_text(str(path))[0] == "folder" else ""
 
 
 def _of_images(text: str) -> list[str]:
