@@ -73,7 +73,7 @@ def _build(job: Build, at: Attempt) -> str:
     device = take_device(load_preset(job.preset).cpu_threads(), at.options.deterministic)
     forget_peak_memory(device)
     indices = find_subset(job.dataset, job.samples_per_class, job.seed)
-    task = load_task(job, indices, device, resolve_precision("auto", device))
+    task = load_task(job, indices, device, resolve_precision(job.artifact.recipe.made_in, device))
     made = tuple(obtain(need, at, device) for need in job.artifacts)
     building = at.training(lambda: job.artifact.recipe.start(task, made))
     seconds = at.train(building)

@@ -11,6 +11,7 @@ from benchmark.outlines import PlanSummary
 from benchmark.run import Build, Run, with_needs
 from benchmark.study import Grid
 from datasets.paths import is_file_name, real_path
+from datasets.registry import BadInput
 from results.artifacts import ARTIFACT
 from results.index import Records
 from results.records import dataset_id
@@ -62,9 +63,21 @@ class Plan:
             builds=tuple((state, job) for state, jobs in self.builds.items() for job in jobs),
             hours=hours,
             guessed=guessed,
-            missing=self.missing(),
+            missing=(*self.missing(), *dict.fromkeys(self.lacking())),
             doubts=(*self.made_otherwise(), *doubts(self.jobs())),
         )
+
+    def lacking(self) -> Iterator[str]:
+        """What of the images is not here, a line for each dataset; states and hours are as if it were, since sweeps are
+        planned where the images are not."""
+        jobs = self.jobs()
+        datasets = dict.fromkeys(job.dataset for job in jobs)
+        recipes = dict.fromkeys((job.dataset, job.artifact.recipe) for job in jobs if isinstance(job, Build))
+        for look in (*(dataset.present for dataset in datasets), *(recipe.require for _, recipe in recipes)):
+            try:
+                look()
+            except BadInput as error:
+                yield str(error)
 
     def made_otherwise(self) -> list[str]:
         """A line where a person's own preset has records of open runs that were made with other values."""

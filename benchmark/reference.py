@@ -31,8 +31,8 @@ class Seen(NamedTuple):
 class RealFeatures(Recipe):
     """Inception's features of a dataset's real images (ChimeraMix Figure 4), N×2048.
 
-    split: train or test. count: of images, drawn by the artifact's seed, equally many of each class; None for all. Of
-    training images no more are taken than there are. precision: of the network.
+    split: train or test. count: of images, drawn by the artifact's seed, equally many of each class; None for all that
+    are here. precision: of the network.
     """
 
     name = "features"
@@ -45,6 +45,14 @@ class RealFeatures(Recipe):
     @property
     def title(self) -> str:
         return f"features of {f'{self.count:,}' if self.count else 'all'} {self.split} images"
+
+    @property
+    def made_in(self) -> str:
+        return self.precision
+
+    def require(self) -> None:
+        """Raises BadInput where a class has too few images."""
+        import_module("benchmark.measures.real").positions(self, seed=0)
 
     def of(self, seed: int) -> Artifact:
         """The artifact, which is made from no subset."""

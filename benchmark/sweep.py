@@ -111,6 +111,8 @@ def require_data(jobs: Sequence[Job]) -> None:
     """Raises DataMissing or DataCorrupt, once, before anything starts."""
     for dataset in dict.fromkeys(job.dataset for job in jobs if not isinstance(job, Build)):
         dataset.check()
+    for _, recipe in dict.fromkeys((job.dataset, job.artifact.recipe) for job in jobs if isinstance(job, Build)):
+        recipe.require()
     for dataset, size, seed in dict.fromkeys((job.dataset, job.samples_per_class, job.seed) for job in jobs):
         find_subset(dataset, size, seed)
 

@@ -61,6 +61,10 @@ class BoxDataset(Dataset):
     def read_test(self) -> int:
         return sum(self.read("test", image).ndim == 3 for image in self.instances("test").images)
 
+    def present(self) -> np.ndarray:
+        """All that are listed: which files lack is for `require`."""
+        return np.arange(len(self.instances("train").images))
+
     def train_images(self, indices: np.ndarray) -> np.ndarray:
         """Training images stretched to squares, uint8 n×S×S×3 of `image_size`."""
         images = self.instances("train").images

@@ -66,10 +66,15 @@ def read_instances(content: bytes, origin: str) -> Instances:
     labels = {number: label for label, number in enumerate(names)}
     images = file.images(value["images"])
     found: dict[int, list[tuple]] = {number: [] for number in images}
+    seen: set[int] = set()
     for annotation in value["annotations"]:
-        number = file.integer(annotation, "image_id", f"annotation {annotation.get('id')}")
+        name = annotation.get("id")
+        number = file.integer(annotation, "image_id", f"annotation {name}")
         if number not in images:
-            file.refuse(f"annotation {annotation.get('id')} is of image {number}, which the file does not list")
+            file.refuse(f"annotation {name} is of image {number}, which the file does not list")
+        if isinstance(name, int) and name in seen:
+            file.refuse(f"image {number} ({images[number].file_name}): annotation {name} is listed twice")
+        seen |= {name} if isinstance(name, int) else set()
         found[number].append(file.box(annotation, labels, images[number]))
     return Instances(list(names.values()), [_boxed(images[number], found[number]) for number in sorted(images)])
 

@@ -57,6 +57,14 @@ class Recipe:
     version: ClassVar[int] = 1
 
     @property
+    def made_in(self) -> str:
+        """The precision of the networks that make it."""
+        return "auto"
+
+    def require(self) -> None:
+        """Raises BadInput where the dataset cannot give what it is made from; asked before anything starts."""
+
+    @property
     def title(self) -> str:
         """What a person calls the artifact, e.g. `hydramix generator`."""
         return self.name

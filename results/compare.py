@@ -208,8 +208,9 @@ def comparison_json(outline: Outline, accuracies: Accuracies, images: Sequence[I
 
 
 def ranking_of(accuracies: Accuracies, metric: str = "top1") -> Ranking | None:
-    """The ranks, or None where no cell has a seed that all methods share."""
-    return rank(accuracies, metric) if set.intersection(*(set(found) for found in accuracies.values())) else None
+    """The ranks, or None where no cell has a seed that all methods share, or no number is better than another."""
+    ranks = METRICS[metric].better != "neither" and set.intersection(*(set(found) for found in accuracies.values()))
+    return rank(accuracies, metric) if ranks else None
 
 
 def _line(one: Comparison, dataset: str) -> list[str]:
@@ -225,6 +226,8 @@ def _p(value: float | None) -> str:
 
 def _rank_lines(accuracies: Accuracies, metric: str) -> list[str]:
     ranking = ranking_of(accuracies, metric)
+    if METRICS[metric].better == "neither":
+        return []
     if ranking is None:
         return ["No cell has a seed that all methods share: no ranks."]
     best_first = sorted(ranking.ranks.items(), key=lambda item: item[1])

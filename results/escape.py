@@ -5,7 +5,8 @@ import unicodedata
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _LATEX |= {character: f"\\{character}" for character in "&%$#_{}"}
 _LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-_LATEX |= {"±": r"$\pm$", "–": "--", "—": "---", "×": r"$\times$", "→": r"$\to$", "²": "$^2$", "†": r"\dag{}"}
+_LATEX |= {"±": r"$\pm$", "–": "--", "—": "---", "×": r"$\times$", "→": r"$\to$", "↓": r"$\downarrow$"}
+_LATEX |= {"²": "$^2$", "†": r"\dag{}"}
 _LATEX |= {"’": "'", "“": "``", "”": "''", "…": r"\ldots{}"}
 _ACCENTS = {"\u0300", "\u0301", "\u0302", "\u0303", "\u0308", "\u030a", "\u0327", "\u030c"}  # what plain LaTeX has
 _BREAKS = str.maketrans("\n\r\t", "   ")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from datasets.base import CHECKOUT
 from datasets.registry import BadInput, unknown
 from results.canvas import STYLE, WIDTHS, Width, save
-from results.captions import caption_of, figure_caption
+from results.captions import caption_of_images, figure_caption
 from results.compare import Accuracies, Ranking, ranking_of
 from results.drawings import draw_beside
 from results.escape import escape_latex
@@ -20,8 +20,13 @@ from results.looks import looks_of
 from results.outline import Drawing, Outline
 from results.panels import printed_panels
 from results.plots import draw
+from results.reader import RecordError
 
 FIGURES = CHECKOUT / "results" / "figures"
+
+
+class NothingToDraw(BadInput):
+    """A study without records and published numbers, or without the artifacts that its figure shows."""
 
 
 def write_figure(
@@ -60,7 +65,7 @@ def _numbers(outline: Outline, records: Records, width: Width, highlight: Collec
     panels = printed_panels(outline, records)
     if not panels:
         name = outline.name
-        raise BadInput(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
+        raise NothingToDraw(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
     return draw(panels, width, _labels(outline, highlight)), figure_caption(outline, records, panels)
 
 
@@ -80,10 +85,14 @@ def _drawing(outline: Outline, drawing: Drawing, records: Records, width: Width)
     found = ((cell, key) for cell in outline.first_cells for key in cell.keys if key in records.by_key)
     cell, key = next(found, (None, ""))
     if cell is None:
-        raise BadInput(f"{outline.name}: no records; `hydrabench run {outline.name}` makes them")
+        raise NothingToDraw(f"{outline.name}: no records; `hydrabench run {outline.name}` makes them")
     entry = records.by_key[key]
-    caption = f"{outline.title}. {cell.method_label}, seed {entry.seed}. {caption_of(outline, records)}"
-    return draw_beside(entry.path.parent, drawing, width), caption
+    caption, folder = caption_of_images(outline, [cell], entry.seed, outline.measured), entry.path.parent
+    try:
+        return draw_beside(folder, drawing, width), caption
+    except (OSError, RecordError) as error:
+        again = f"without {folder} `{outline.command('run', cell)}` makes it anew"
+        raise BadInput(f"{outline.name}: what lies beside {entry.path} is {error}; {again}") from error
 
 
 @rc_context(STYLE)

@@ -1,6 +1,7 @@
 """What a reader of the report wants to know first: what is measured, what is off, what is new, what is left."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -43,7 +44,7 @@ def headline(
 def _by_study(outlines: Iterable[Outline]) -> list[list[Outline]]:
     """Each study as it is, then at other presets and on stand-ins, as `coverage` counts them; none of own images."""
     studies: dict[str, list[Outline]] = {}
-    for outline in outlines:
+    for outline in sorted(outlines, key=lambda outline: (not outline.papers_setting, bool(outline.stand_ins()))):
         if not outline.own:
             studies.setdefault(outline.name, []).append(outline)
     return list(studies.values())
@@ -64,24 +65,34 @@ def _left(outlines: Iterable[Outline], records: Records) -> str:
     if not seconds:
         return ""
     runs = f"{len(seconds):,} run{'s' * (len(seconds) != 1)}"
-    time = about(sum(seconds.values()))
-    return f"{runs} of the studies that are begun: {time} of one process at the speed of those done"
+    return f"{runs} of the studies that are begun, in one process {time_of(seconds.values())}"
+
+
+def time_of(seconds: Collection[float]) -> str:
+    """`about 3 h at the speed of those done and 5 of unknown time`: those like which nothing was timed."""
+    known = [value for value in seconds if not math.isnan(value)]
+    unknown = len(seconds) - len(known)
+    parts = [f"{about(sum(known))} at the speed of those done"] * bool(known)
+    return " and ".join([*parts, *[f"{unknown:,} of unknown time"] * bool(unknown)])
 
 
 def open_seconds(outline: Outline, records: Records) -> dict[str, float]:
     """Of each run that has no record its seconds, as those done of the study took, the most alike; {} where none is.
 
-    Left out is what several runs share, like generators.
+    NaN where all were done beside other work (`nice`). Left out is what several runs share, like generators.
     """
     took: dict[tuple[object, ...], list[float]] = {}
     open_: list[tuple[CellSpec, str]] = []
+    begun = False
     for cell in outline.first_cells:
         for key in filter(None, cell.keys):
             if (entry := records.by_key.get(key)) is None:
                 open_.append((cell, key))
+            elif entry.nice > 0:
+                begun = True
             else:
                 _note(took, cell, entry.train_seconds + entry.eval_seconds)
-    return {key: _like(cell, took) for cell, key in open_} if took else {}
+    return {key: _like(cell, took) for cell, key in open_} if took or begun else {}
 
 
 def _note(took: dict[tuple[object, ...], list[float]], cell: CellSpec, seconds: float) -> None:
@@ -90,7 +101,7 @@ def _note(took: dict[tuple[object, ...], list[float]], cell: CellSpec, seconds: 
 
 
 def _like(cell: CellSpec, took: Mapping[tuple[object, ...], list[float]]) -> float:
-    return median(next(took[kind] for kind in _kinds(cell) if kind in took))
+    return median(next((took[kind] for kind in _kinds(cell) if kind in took), [math.nan]))
 
 
 def _kinds(cell: CellSpec) -> tuple[tuple[object, ...], ...]:

@@ -11,6 +11,9 @@ class Metric:
     """A number of a record.
 
     title: in captions; word: in lines and over columns; axis: beside a figure's; points: what differences are in.
+    better: neither, where a number says how things are and not how good; none is bold then and no method ranks first.
+    control: the metric that the best possible method would have, where there is one. bars: printed figures show it as
+    bars from zero.
     margins: differences within which two means count as equal, up to 20 samples per class and above; None where
     nobody has said what counts as equal.
     """
@@ -20,13 +23,15 @@ class Metric:
     word: str
     axis: str
     points: str
-    better: Literal["higher", "lower"] = "higher"
+    better: Literal["higher", "lower", "neither"] = "higher"
     margins: tuple[float, float] | None = None
+    control: str = ""
+    bars: bool = False
 
     @property
     def sign(self) -> int:
-        """1 where higher is better, -1 where lower is."""
-        return 1 if self.better == "higher" else -1
+        """-1 where lower is better, else 1."""
+        return -1 if self.better == "lower" else 1
 
     @property
     def heading(self) -> str:
@@ -44,26 +49,35 @@ METRICS = {
         Metric("loss", "mean cross-entropy", "loss", "mean cross-entropy ↓", "nats", "lower"),
         Metric("balanced", "balanced top-1 accuracy in %", "balanced top-1", "balanced test accuracy (%)", _PERCENT),
         Metric("ece", "calibration error in %", "ECE", "expected calibration error (%) ↓", _PERCENT, "lower"),
-        Metric("fid", "Fréchet Inception distance", "FID", "FID ↓", "points of FID", "lower"),
-        Metric("kid", "kernel Inception distance × 1000", "KID × 1000", "KID × 1000 ↓", "thousandths", "lower"),
+        Metric("fid", "Fréchet Inception distance", "FID", "FID ↓", "points of FID", "lower", control="fid_real"),
         Metric(
-            "fid_real", "FID of as many test images", "FID of real", "FID of test images ↓", "points of FID", "lower"
+            "kid",
+            "kernel Inception distance × 1000",
+            "KID × 1000",
+            "KID × 1000 ↓",
+            "thousandths",
+            "lower",
+            control="kid_real",
+        ),
+        Metric(
+            "fid_real", "FID of as many test images", "FID of real", "FID of test images", "points of FID", "neither"
         ),
         Metric(
             "kid_real",
             "KID × 1000 of as many test images",
             "KID of real",
-            "KID × 1000 of test images ↓",
+            "KID × 1000 of test images",
             "thousandths",
-            "lower",
+            "neither",
         ),
-        Metric("cse", "CLIP synset entropy", "CSE", "CLIP synset entropy (nats)", "nats"),
+        Metric("cse", "CLIP synset entropy", "CSE", "CLIP synset entropy (nats)", "nats", bars=True),
         Metric(
             "nearest",
             "mean distance to the nearest original (1 - cosine of features)",
             "distance",
             "distance to the nearest original (1 - cosine)",
             "units of 1 - cosine",
+            "neither",
         ),
         Metric("ap", "AP in %", "AP", "AP (%)", _PERCENT),
         Metric("ap50", "AP at IoU 0.5 in %", "AP50", "AP50 (%)", _PERCENT),

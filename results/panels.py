@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from results.aggregate import aggregate, load_published
 from results.index import Records
-from results.metrics import METRICS
+from results.metrics import METRICS, Metric
 from results.outline import CellSpec, Outline, ParameterAxis
 
 _FEW_SIZES = 2  # between two points a line says nothing that they do not
@@ -16,7 +17,7 @@ _FEW_SIZES = 2  # between two points a line says nothing that they do not
 class Point:
     """One cell: ours and the paper's mean and standard deviation, NaN where there is none.
 
-    x: number or name; dataset, method: of the cell, by their ids.
+    x: number or name; dataset, method: of the cell, by their ids. control: what the best possible method would have.
     """
 
     x: float | str
@@ -26,13 +27,14 @@ class Point:
     published_std: float = math.nan
     dataset: str = ""
     method: str = ""
+    control: float = math.nan
 
 
 @dataclass(frozen=True)
 class Panel:
     """One pair of axes. lines: points by label; mark: an x that a dotted line points out.
 
-    bars: x is a name; dots: each line is one point, whose x is in the title.
+    bars: x is a name; dots: each line is one point, whose x is in the title, and with bars a bar that ends there.
     """
 
     title: str
@@ -43,6 +45,12 @@ class Panel:
     dots: bool = False
     log: bool = False
     mark: float | None = None
+
+    @property
+    def control(self) -> float:
+        """What the best possible method would have, on the mean over the points that know it; NaN where none does."""
+        known = [p.control for line in self.lines.values() for p in line if not math.isnan(p.control)]
+        return fmean(known) if known else math.nan
 
 
 Cells = Sequence[tuple[CellSpec, Point]]
@@ -60,7 +68,7 @@ def panels_of(outline: Outline, records: Records) -> list[Panel]:
 def printed_panels(outline: Outline, records: Records) -> list[Panel]:
     """The figure as it is printed: dots with their names beside them where there are one or two sizes."""
     if outline.figure is None and len(_sizes(outline)) <= _FEW_SIZES:
-        return _dots(_shown(outline, records), METRICS[outline.metrics[0]].axis)
+        return _dots(_shown(outline, records), METRICS[outline.metrics[0]])
     return panels_of(outline, records)
 
 
@@ -72,13 +80,17 @@ def _shown(outline: Outline, records: Records) -> Cells:
     """The cells that have a number, ours or the paper's."""
     cells = outline.first_cells
     frame = aggregate(cells, records, load_published(outline.published))
+    control = METRICS[outline.metrics[0]].control
+    frame["control"] = aggregate([replace(cell, metric=control) for cell in cells], records, {})["mean"]
     found = [(cell, _point(cell, line)) for cell, line in zip(cells, frame.to_dict("records"), strict=True)]
     return [(cell, point) for cell, point in found if not (math.isnan(point.mean) and math.isnan(point.published))]
 
 
 def _point(cell: CellSpec, line: dict) -> Point:
     theirs = line["published_mean"], line["published_std"]
-    return Point(cell.samples_per_class, line["mean"], line["std"], *theirs, cell.dataset_id, cell.method)
+    return Point(
+        cell.samples_per_class, line["mean"], line["std"], *theirs, cell.dataset_id, cell.method, line["control"]
+    )
 
 
 def _curves(shown: Cells, y_label: str) -> list[Panel]:
@@ -95,10 +107,10 @@ def _bars(shown: Cells, y_label: str) -> list[Panel]:
     return [Panel(f"{sizes} samples per class", "dataset", y_label, lines, bars=True)] if shown else []
 
 
-def _dots(shown: Cells, x_label: str) -> list[Panel]:
+def _dots(shown: Cells, metric: Metric) -> list[Panel]:
     by_size = sorted(shown, key=lambda pair: pair[0].samples_per_class)
     return [
-        Panel(title, x_label, "", _lines(cells, lambda cell: cell.method_label), dots=True)
+        Panel(title, metric.axis, "", _lines(cells, lambda cell: cell.method_label), metric.bars, dots=True)
         for title, cells in _grouped(by_size, lambda cell: f"{_dataset(cell)}, {_size(cell)}")
     ]
 

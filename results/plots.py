@@ -23,6 +23,7 @@ _FADED = "0.72"
 _PANEL, _DOTS_HEAD, _DOT_ROW = 2.1, 0.62, 0.17  # inches of height
 _UPRIGHT, _LETTERS = 28, 12.5  # of an axis' name: in a line beside it, in an inch below it
 _LINE_SIZE, _DOT_SIZE = 4.5, 5.0  # points
+_DOTTED: dict[str, Any] = {"color": "0.5", "linestyle": ":", "linewidth": 1}
 
 
 @rc_context(STYLE)
@@ -86,7 +87,9 @@ def _draw_lines(axes: Axes, panel: Panel, looks: dict[str, Look], highlight: Col
         if label in banded:
             axes.fill_between(x, mean - std, mean + std, color=look.colour, alpha=0.15, lw=0)
     if panel.mark is not None:
-        axes.axvline(panel.mark, color="0.5", linestyle=":", linewidth=1)
+        axes.axvline(panel.mark, **_DOTTED)
+    if not math.isnan(panel.control):
+        axes.axhline(panel.control, **_DOTTED)
     axes.grid(axis="y", linewidth=0.4, alpha=0.5)
     _ticks(axes, panel)
 
@@ -117,8 +120,13 @@ def _draw_dots(
             "ms": _size(look, _DOT_SIZE),
             "ls": "none",
         }
+        if panel.bars:
+            axes.barh([row + 0.2 * both], published, height=0.35, fc="w", ec=look.colour, lw=0.8)
+            axes.barh([row - 0.2 * both], mean, height=0.35, fc=look.colour, alpha=0.5)
         axes.errorbar(published, [row + 0.2 * both], xerr=published_std, mfc="w", mew=0.8, elinewidth=0.6, **style)
         axes.errorbar(mean, [row - 0.2 * both], xerr=std, elinewidth=1.2, mec="w", mew=0.3, **style)
+    if not math.isnan(panel.control):
+        axes.axvline(panel.control, **_DOTTED)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="both", linewidth=0.4, alpha=0.5)

@@ -1,6 +1,7 @@
 """results/REPRODUCTION.md: what of the papers is reproduced, study by study."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,7 +22,9 @@ def reproduction(studies: Iterable[Sequence[Outline]], records: Records) -> str:
     """The page. studies: of each the outline as the paper has it, then at other presets and on stand-ins."""
     studies = list(studies)
     sections = [section for outlines in studies for section in _sections(outlines, records)]
-    summary = tabulate([[_place(o), o.preset, v.summary()] for o, v in sections], ("study", "preset", "state"), "pipe")
+    lines = [[_place(outline), outline.preset, verdict.summary()] for outline, verdict in sections]
+    lines += [line for outlines in studies for line in _unpublished(outlines, records)]
+    summary = tabulate(lines, ("study", "preset", "state"), "pipe")
     details = "\n\n".join(_section(outline, verdict) for outline, verdict in sections)
     head = f"{_INTRODUCTION}\n\n{coverage(studies, records).sentence()}"
     return f"{head}\n\n{summary}\n\n{DEVIATIONS.read_text().strip()}\n\n## Study by study\n\n{details}\n"
@@ -32,7 +35,7 @@ _INTRODUCTION = f"""# What of the papers is reproduced
 
 Written by `make reproduction` from the records in `results/measured`; do not edit.
 
-Each cell's seeds are compared with the published mean and standard deviation over 5 seeds:
+Each cell's seeds are compared with the published mean and standard deviation over 5 seeds (HydraMix Table 8: 3):
 
 - `equivalent`: two one-sided tests (p < {ALPHA}) say that the means differ by less than {_MARGIN_FEW:g} points up to
   {FEW} samples per class, {_MARGIN:g} point above. It claims that the number is reproduced.
@@ -43,52 +46,70 @@ Each cell's seeds are compared with the published mean and standard deviation ov
 - `stand-in ...`: another dataset in the published one's place, never counted as reproduced.
 - `other preset`: a shorter or changed training, not the papers' setting.
 
-z = difference / sqrt(std²/n + published std²/5)."""
+z = difference / sqrt(std²/n + published std²/published seeds)."""
 
 
 class Coverage(NamedTuple):
     """How much of what the papers print is measured at their own preset. total: published cells of the studies, each
-    once; measured: of those, with a whole cell of records; stand_ins: further ones, on another dataset in its place;
-    elsewhere: at other presets."""
+    once; found: those with a whole cell of records, by the verdict's word; begun: those with some of their seeds;
+    stand_ins: cells of records on another dataset in its place, by the word, of two papers' the worse;
+    elsewhere: cells of records at other presets."""
 
     total: int
-    measured: int
-    equivalent: int
-    compatible: int
-    off: int
-    stand_ins: int
+    found: Counter[str]
+    begun: int
+    stand_ins: Counter[str]
     elsewhere: int
 
     def sentence(self) -> str:
         """For the first screen of README and of the page."""
-        found = f"{self.equivalent} equivalent, {self.compatible} compatible, {self.off} off"
+        begun = f", {self.begun} more begun" if self.begun else ""
         return (
-            f"Measured at the papers' preset: {self.measured} of {self.total} published cells ({found}) and "
-            f"{self.stand_ins} on stand-in datasets; at shorter presets: {self.elsewhere}."
+            f"Measured at the papers' preset: {self.found.total()} of {self.total} published cells "
+            f"({_words(self.found)}){begun}; on stand-in datasets, which are other test sets: "
+            f"{self.stand_ins.total()} ({_words(self.stand_ins)}); at shorter presets: {self.elsewhere}."
         )
 
 
+_WHOLE = ("equivalent", "compatible", "off", "no std published")
+
+
+def _words(found: Counter[str]) -> str:
+    """`1 equivalent, 0 compatible, 2 off`, and whatever else there is."""
+    shown = [*_WHOLE[:3], *(word for word in found if word not in _WHOLE[:3])]
+    return ", ".join(f"{found[word]} {word}" for word in shown)
+
+
 def coverage(studies: Iterable[Sequence[Outline]], records: Records) -> Coverage:
-    """Counts over all studies; a published number that several of them show counts once."""
-    states: dict[tuple, set[str]] = {}
+    """Counts over all studies; a published number that several of them show counts once, and so does a cell of records
+    that both papers print."""
+    published: dict[tuple, str] = {}
+    others: dict[tuple, str] = {}
     for outline, verdict in (section for outlines in studies for section in _sections(outlines, records)):
         for cell in verdict.cells:
-            if cell.published is not None:
-                place = (outline.published, cell.published_dataset, cell.method, cell.samples_per_class, cell.metric)
-                states.setdefault(place, set()).add(cell.state)
-
-    def count(*wanted: str) -> int:
-        return sum(not found.isdisjoint(wanted) for found in states.values())
-
-    return Coverage(
-        total=len(states),
-        measured=count("equivalent", "compatible", "off", "no std published"),
-        equivalent=count("equivalent"),
-        compatible=count("compatible"),
-        off=count("off"),
-        stand_ins=count(*(state for state in STATES if state.startswith("stand-in "))),
-        elsewhere=count("other preset"),
+            if cell.published is None:
+                continue
+            of_paper = (cell.published_dataset, cell.method, cell.samples_per_class, cell.metric)
+            published.setdefault((outline.published, *of_paper), "not run")
+            if cell.state in (*_WHOLE, "incomplete"):
+                published[outline.published, *of_paper] = cell.state
+            elif cell.n:
+                at = (outline.preset, outline.settings, cell.dataset, *of_paper[1:])
+                others[at] = max(cell.state, others.get(at, cell.state), key=STATES.index)
+    states = Counter(published.values())
+    stand_ins = Counter(
+        {word.removeprefix(_STAND_IN): n for word, n in Counter(others.values()).items() if word.startswith(_STAND_IN)}
     )
+    return Coverage(
+        total=len(published),
+        found=Counter({word: states[word] for word in _WHOLE if states[word]}),
+        begun=states["incomplete"],
+        stand_ins=stand_ins,
+        elsewhere=Counter(others.values())["other preset"],
+    )
+
+
+_STAND_IN = "stand-in "
 
 
 def _sections(outlines: Sequence[Outline], records: Records) -> Iterator[tuple[Outline, TableVerdict]]:
@@ -99,6 +120,15 @@ def _sections(outlines: Sequence[Outline], records: Records) -> Iterator[tuple[O
     for outline in others:
         verdict = judge_study(outline, records)
         yield outline, replace(verdict, cells=tuple(cell for cell in verdict.cells if cell.n))
+
+
+def _unpublished(outlines: Sequence[Outline], records: Records) -> Iterator[list[str]]:
+    """Lines for a study of the papers that print no number of it: how many of its runs there are."""
+    own = outlines[0]
+    if own.published is None and own.study_preset == "paper":
+        for outline in outlines:
+            done = sum(key in records.by_key for key in outline.keys)
+            yield [_place(outline), outline.preset, f"{done} of {len(outline.keys)} runs; the paper prints no number"]
 
 
 def _place(outline: Outline) -> str:

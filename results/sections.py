@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from results.compare import accuracies_of, compare, rank
-from results.durations import about
 from results.folders import Surroundings
-from results.headline import open_seconds
+from results.headline import open_seconds, time_of
 from results.index import Entry, Records
 from results.metrics import METRICS
 from results.outline import CellSpec, Outline
@@ -79,7 +78,7 @@ class Collector:
             columns=sizes,
             rows=self._rows(outline, cells, sizes),
             coverage=dict(Counter(self._state(key) for cell in outline.first_cells for key in filter(None, cell.keys))),
-            left=about(sum(seconds.values())) if seconds else "",
+            left=time_of(seconds.values()) if seconds else "",
             chart=chart_of(outline, self.records),
             against=against,
             ranks=ranks,

@@ -12,7 +12,7 @@ from tabulate import tabulate
 from datasets.base import CHECKOUT
 from datasets.registry import unknown
 from results.aggregate import aggregate, load_published
-from results.captions import caption_of, counted, note_of
+from results.captions import as_published, caption_of, counted, note_of
 from results.escape import escape_latex, escape_markdown, escape_spreadsheet, one_line
 from results.files import write_atomically
 from results.index import Records
@@ -59,8 +59,8 @@ class Table:
     """A study's frame with what a reader needs to know of it; `render` is pure.
 
     name: the study's; frame: one line per cell (aggregate.COLUMNS); cells: their specs in the same order; caption:
-    preset, seeds, what ± is, deviations; note: what a reader must know of the published numbers too; second_best:
-    whether the second best of a column is underlined.
+    preset, seeds, what ± is, deviations; of_papers: the caption of the papers' numbers alone; note: what a reader must
+    know of these too; second_best: whether the second best of a column is underlined.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Table:
     cells: list[CellSpec]
     rows: list[str]
     columns: list[str]
+    of_papers: str = "As published."
     note: str = ""
     second_best: bool = False
 
@@ -79,7 +80,7 @@ class Table:
             return self.frame.map(escape_spreadsheet).to_csv(index=False, float_format="%.6g").rstrip("\n")
         if form == "json":
             return self.frame.to_json(orient="records", indent=1, double_precision=6)
-        parts = [f"{self.title}.", "As published." if published else self.caption, self.note]
+        parts = [f"{self.title}.", self.of_papers if published else self.caption, self.note]
         if form != "latex" and "samples_per_class" in self.columns:
             parts.insert(2, "Columns are samples per class.")
         caption = " ".join(filter(None, parts))
@@ -97,12 +98,12 @@ class Table:
         plain = [_published(line) if published else _ours(line, cell) for line, cell in self._pairs()]
         means: dict[tuple, set[float]] = {}
         for cell, number in zip(self.cells, plain, strict=True):
-            if number.complete:
+            if number.complete and METRICS[cell.metric].better != "neither":
                 means.setdefault(self._group(cell), set()).add(number.mean)
         order = {group: sorted(found, reverse=METRICS[group[0]].better == "higher") for group, found in means.items()}
         return [
-            replace(number, rank=order[self._group(cell)].index(number.mean) + 1 if number.complete else 0)
-            for cell, number in zip(self.cells, plain, strict=True)
+            replace(number, rank=order[group].index(number.mean) + 1 if number.complete and group in order else 0)
+            for group, number in zip(map(self._group, self.cells), plain, strict=True)
         ]
 
     def grid(self, published: bool, style: Style) -> tuple[list[str], list[list[str]]]:
@@ -123,13 +124,20 @@ class Table:
         layers = [self._layer(published, style)]
         layers += [self._layer(True, style)] if self.has_both(published) else []
         body = []
-        for row in _unique(_place(cell, self.rows) for cell in self.cells):
+        rows = _unique(_place(cell, self.rows) for cell in self.cells)
+        firsts = _unique(row[0] for row in rows)  # what has one first name stands together, in whatever order cells are
+        for row in sorted(rows, key=lambda row: firsts.index(row[0])):
             names = [labels[axis][value] for axis, value in zip(self.rows, row, strict=True)]
             for depth, layer in enumerate(layers):
                 values = [layer.get((row, column), "") for column in columns]
                 if depth == 0 or any(value not in ("", MISSING) for value in values):
                     body.append([*names[:-1], names[-1] if depth == 0 else PAPER, *values])
         return body
+
+    @property
+    def has_best(self) -> bool:
+        """Whether there is a better and a worse among its numbers."""
+        return any(METRICS[cell.metric].better != "neither" for cell in self.cells)
 
     def has_both(self, published: bool) -> bool:
         """Whether the papers' numbers stand below ours."""
@@ -197,8 +205,8 @@ def _text(table: Table, caption: str, published: bool) -> str:
     style = Style("±", lambda text: f"*{text}", lambda text: f"_{text}", one_line)
     header, body = table.grid(published, style)
     lines = tabulate(_blank_repeats(body), header, "simple", disable_numparse=True)
-    key = "* best of its column" + ", _ second best" * table.second_best
-    return f"{one_line(caption)}\n\n{lines}\n\n{key}"
+    key = "\n\n* best of its column" + ", _ second best" * table.second_best
+    return f"{one_line(caption)}\n\n{lines}{key * table.has_best}"
 
 
 def _markdown(table: Table, caption: str, published: bool) -> str:
@@ -215,7 +223,7 @@ def _latex(table: Table, caption: str, published: bool) -> str:
         heads = [tuple(_sized(axis, text) for axis, text in zip(table.columns, head, strict=True)) for head in heads]
     body = [[cell.replace(MISSING, "--") for cell in row] for row in table.body(published, style)]
     titles = [_TITLES[axis] for axis in table.rows]
-    caption += f" Best in bold{', second best underlined' * table.second_best}."
+    caption += f" Best in bold{', second best underlined' * table.second_best}." * table.has_best
     caption += " Rows marked (paper) are the paper's numbers." * table.has_both(published)
     if table.rows[-1] == "method" and is_ticked([row[at - 1] for row in body]):
         body = [[*row[: at - 1], *tick_augmentations(row[at - 1], row[at - 1] == PAPER), *row[at:]] for row in body]
@@ -243,6 +251,7 @@ def fill_table(outline: Outline, records: Records) -> Table:
         cells=list(outline.cells),
         rows=list(outline.rows),
         columns=list(outline.columns),
+        of_papers=as_published(outline),
         note=note_of(outline),
         second_best=outline.second_best,
     )

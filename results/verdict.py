@@ -26,6 +26,7 @@ STATES = (
     "stand-in equivalent",
     "stand-in compatible",
     "stand-in off",
+    "stand-in incomplete",
     "stand-in no std published",
     "other preset",
     "not run",
@@ -97,13 +98,13 @@ class TableVerdict:
         return {state: found[state] for state in STATES}
 
     def summary(self) -> str:
-        """`54 of 198 cells run at paper preset: 30 equivalent, 20 compatible, 4 off`, and whatever else there is."""
+        """`54 of 198 cells run as in the paper: 30 equivalent, 20 compatible, 4 off`, and whatever else there is."""
         counts = self.counts()
         compared = counts["off"] + counts["no std published"] + self._matches()
         total = len(self.cells) - counts["nothing published"]
         shown = [state for state in STATES[:-2] if counts[state] or (compared and state in (*MATCHES, "off"))]
         found = [f"{counts[state]} {state}" for state in shown]
-        return f"{compared} of {total} cells run at paper preset" + (f": {', '.join(found)}" if found else "")
+        return f"{compared} of {total} cells run as in the paper" + (f": {', '.join(found)}" if found else "")
 
     def _matches(self) -> int:
         return sum(self.counts()[state] for state in MATCHES)
@@ -158,9 +159,7 @@ def _state(line: dict, cell: CellSpec, scope: Scope, p: float, p_equal: float) -
         return "not run"
     if not scope.papers_setting:
         return "other preset"
-    if line["n"] < scope.seeds:
-        return "incomplete"
-    state = _against(p, p_equal)
+    state = _against(p, p_equal) if line["n"] >= scope.seeds else "incomplete"
     return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
 
 
@@ -227,11 +226,19 @@ def judge_study(outline: Outline, records: Records, margin: float | None = None)
 
 
 def verdicts_text(found: Mapping[str, TableVerdict]) -> str:
-    """A line per cell of each study, and its summary."""
-    return "\n\n\n".join(
-        f"{verdict.title}\n\n{verdict_table(verdict.cells, one_line, 'simple')}\n\n{verdict.summary()}"
+    """A line per cell of each study, its summary, and what `p equal` is of."""
+    parts = (
+        (verdict.title, verdict_table(verdict.cells, one_line, "simple"), verdict.summary() + _margins(verdict))
         for verdict in found.values()
     )
+    return "\n\n\n".join(map("\n\n".join, parts))
+
+
+def _margins(verdict: TableVerdict) -> str:
+    known = [cell for cell in verdict.cells if cell.p_equal is not None]
+    margins = dict.fromkeys((cell.margin, "up to" if cell.samples_per_class <= FEW else "above") for cell in known)
+    told = " and ".join(f"{margin:g} {where} {FEW} samples per class" for margin, where in margins)
+    return f"\np equal: that the means differ by less than so many points: {told}" if told else ""
 
 
 def verdicts_json(found: Mapping[str, TableVerdict]) -> str:

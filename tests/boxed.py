@@ -41,7 +41,9 @@ class Drawn(BoxDataset):
             for label in {number % 3, 2 * number % 3}:
                 left, top = (int(rng.integers(0, side - 30)) for side in (WIDTH, HEIGHT))
                 pixels[top : top + 28, left : left + 28, label] = 230
-                value["annotations"].append(annotation(number + 1, label, [left, top, 28, 28]))
+                value["annotations"].append(
+                    annotation(number + 1, label, [left, top, 28, 28], id=len(value["annotations"]))
+                )
             self._pixels[f"{split}{number}.png"] = png(pixels)
         return read_instances(json.dumps(value).encode(), split)
 

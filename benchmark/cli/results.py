@@ -50,7 +50,7 @@ EXPORTS = ("csv", "parquet", "json")
 @stores_options
 @click.option("--format", "form", type=TABLE_FORMATS, help="Default: by the output's suffix, else text.")
 @click.option("--published", is_flag=True, help="The papers' numbers in the same layout.")
-@click.option("--metric", help="top1, top5, loss, nll, balanced or ece.")
+@click.option("--metric", help="top1, top5, loss, nll, balanced, ece, or a measure's.")
 @output_option("Write to a file.")
 def table(
     study: str,
@@ -138,6 +138,8 @@ def verdict(
 
     records = stores.records()
     if form == "markdown":
+        if margin is not None:
+            raise BadInput("--margin: the page of --format markdown has the margins that it states; take text or json")
         note_left_out([*records.problems, *of_unknown_presets(records)])
         pages = list(readable(study_names(), partial(outlines_with_records, records=records)))
         return put(reproduction(pages, records), output)
@@ -191,18 +193,25 @@ def figure(
 def figures(
     studies: tuple[str, ...], width: "Width", output: Path | None, selection: Selection, stores: Stores
 ) -> None:
-    """Draw STUDIES, or every study that has something to draw."""
-    records, without = stores.records(), []
+    """Draw STUDIES, or every study that has something to draw; exit status 1 where a file of a record is damaged."""
+    from results.figures import NothingToDraw
+
+    records, without, damaged = stores.records(), [], []
     for outline in _outlines(studies, selection):
         try:
             note_written(_draw(outline, selection, stores, records, output, width))
-        except BadInput:
+        except NothingToDraw:
             if studies:
                 raise
             without.append(outline.name)
+        except BadInput as error:
+            damaged.append(str(error))
     note_left_out(records.problems)
+    for line in damaged:
+        note(line)
     if without:
         note(f"nothing to draw yet: {', '.join(without)}")
+    sys.exit(bool(damaged))
 
 
 @click.command()

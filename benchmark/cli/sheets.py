@@ -17,7 +17,8 @@ from methods.mixing.pictures import Layout, compositions
 from methods.mixing.recipe import GeneratorRecipe
 from methods.tiles import draw_tiles
 from results.canvas import Width
-from results.figures import write_caption
+from results.captions import caption_of_images
+from results.figures import NothingToDraw, write_caption
 from results.files import write_atomically
 from results.outline import Outline, SampleSheet
 from results.records import RecordError
@@ -39,10 +40,10 @@ def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Pat
             rows += _rows(outline.samples, job.artifact.recipe, job, store, cell.method.label)
         except RecordError as error:
             how = outline.command("run", spec)
-            raise BadInput(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
+            raise NothingToDraw(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
     path = folder / f"{outline.file_name}.png"
     write_atomically(path, draw_tiles(rows))
-    return [path, *write_caption(path, f"{outline.title}. {outline.note}", width)]
+    return [path, *write_caption(path, caption_of_images(outline, outline.measured_cells, outline.seeds[0]), width)]
 
 
 def _rows(sheet: SampleSheet, recipe: GeneratorRecipe, job: Build, store: Path, label: str) -> list[list[Tile]]:

@@ -70,7 +70,8 @@ def _made(here: Environment, finished: str, resumed: int) -> list[str]:
     commit = f"commit {here.commit[:9] if here.commit else 'unknown'}{' with changes' * bool(here.dirty)}"
     again = f", taken up {resumed} times" if resumed else ""
     versions = ", ".join(f"{name} {here.versions[name]}" for name in ("python", "torch") if name in here.versions)
-    return [f"made {finished} on {here.host} ({here.device}, {here.precision}), {commit}, {versions}{again}"]
+    beside = [f"made beside other work (nice {here.nice}): its times tell nothing of speed"] * (here.nice > 0)
+    return [f"made {finished} on {here.host} ({here.device}, {here.precision}), {commit}, {versions}{again}", *beside]
 
 
 def _again(record: Record) -> list[str]:

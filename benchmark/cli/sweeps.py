@@ -83,7 +83,7 @@ def _run(study: str, selection: Selection, stores: Stores, values: dict[str, Any
 
 
 @click.command()
-@click.option("--measure", "kind", default="fid", show_default=True, help="What to measure: fid, cse or embedding.")
+@click.option("--measure", "kind", default="fid", show_default=True, help="fid, cse, embedding, mde or detection.")
 @selection_options
 @stores_options
 @click.option("--workers", type=click.IntRange(1), default=1, help="Runs side by side, a process each.")
@@ -93,7 +93,8 @@ def measure(kind: str, selection: Selection, stores: Stores, **values: Any) -> N
     """Say how near generated images are to real ones.
 
     Makes the images of each method, compares them, and prints the table; what was measured before is only printed. Of
-    your own images it takes as many as their test set allows, unless --set protocol.total says how many.
+    your own images it takes as many as their test set and their training set allow, unless --set protocol.total and
+    --set protocol.reference say how many.
 
     \b
     Example:

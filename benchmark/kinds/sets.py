@@ -123,8 +123,8 @@ class Embedding(ClassSetMeasure):
 class WholeSetMeasure(SetMeasure):
     """Of all classes at once, seen by Inception, beside real training images.
 
-    total: images of the set, equally many of each class. reference: training images, one draw for all seeds; None for
-    all that are there.
+    total: images of the set, equally many of each class. reference: training images, likewise, one draw for all seeds;
+    None for all that are here.
     """
 
     weights: ClassVar[str] = INCEPTION
@@ -135,7 +135,8 @@ class WholeSetMeasure(SetMeasure):
 
     @property
     def conditions(self) -> str:
-        return f"of {self.total:,} images beside {f'{self.reference:,}' if self.reference else 'all'} training images"
+        others = f"{self.reference:,} training images" if self.reference else "all training images that are here"
+        return f"of {self.total:,} images beside {others}"
 
     def needs(self, dataset: Dataset, seed: int) -> tuple[Artifact, ...]:
         return (RealFeatures(dataset, "train", self.reference, self.precision).of(seed=0),)

@@ -7,24 +7,32 @@ from benchmark.measures import inception
 from benchmark.measures.extraction import Extraction
 from benchmark.measures.sets import RealImages, draw_real
 from benchmark.reference import RealFeatures
-from benchmark.training.device import resolve_precision
+from datasets.base import Dataset
+from datasets.registry import BadInput
 from methods.task import Task
 
 
 def start(recipe: RealFeatures, task: Task) -> Extraction:
-    """Raises BadInput where the test set has too few images of a class, DataMissing without images or weights."""
-    images = RealImages(recipe.dataset, recipe.split, _positions(recipe, task.seed))
-    precision = resolve_precision(recipe.precision, task.device)
-    return Extraction(images, inception.Inception(task.device, precision))
+    """Raises BadInput where a class has too few images, DataMissing without images or weights."""
+    images = RealImages(recipe.dataset, recipe.split, positions(recipe, task.seed))
+    return Extraction(images, inception.Inception(task.device, task.precision))
 
 
-def _positions(recipe: RealFeatures, seed: int) -> Tensor:
+def positions(recipe: RealFeatures, seed: int) -> Tensor:
+    """Official positions of a recipe's images; raises BadInput where a class has too few."""
     dataset, count = recipe.dataset, recipe.count
     if recipe.split == "test":
         labels = torch.from_numpy(dataset.test().labels)
-        return draw_real(labels, len(labels) if count is None else count, dataset.num_classes, seed)
+        return _draw(dataset, labels, len(labels) if count is None else count, seed, "protocol.total")
     present = torch.from_numpy(dataset.present())
-    if count is None or count >= len(present):
+    if count is None:
         return present
     labels = torch.from_numpy(dataset.train_labels())[present]
-    return present[draw_real(labels, count, dataset.num_classes, seed, at_most=True)]
+    return present[_draw(dataset, labels, count, seed, "protocol.reference")]
+
+
+def _draw(dataset: Dataset, labels: Tensor, count: int, seed: int, setting: str) -> Tensor:
+    try:
+        return draw_real(labels, count, dataset.num_classes, seed)
+    except BadInput as error:
+        raise BadInput(f"{dataset.text}: {error} (--set {setting})") from error

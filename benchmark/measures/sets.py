@@ -120,18 +120,18 @@ class RealImages:
         self.step = state["step"]
 
 
-def draw_real(labels: Tensor, images: int, classes: int, seed: int, at_most: bool = False) -> Tensor:
+def draw_real(labels: Tensor, images: int, classes: int, seed: int) -> Tensor:
     """Positions of a balanced set of real images, drawn without replacement by a seed, classes one after the other.
 
-    Raises BadInput where a class has too few, unless `images` are asked for at most.
+    Raises BadInput where a class has too few.
     """
     rng = Streams(seed).order
     drawn = []
     for label, count in enumerate(balanced(images, classes)):
         positions = (labels == label).nonzero().flatten()
-        if len(positions) < count and not at_most:
+        if len(positions) < count:
             most = classes * int(labels.bincount(minlength=classes).min())
             there = f"{count} of class {label}, of which there are {len(positions)}"
-            raise BadInput(f"{images} images need {there}; ask for at most {most}")
+            raise BadInput(f"{images:,} images need {there}; ask for at most {most}")
         drawn.append(positions[torch.randperm(len(positions), generator=rng)[:count]])
     return torch.cat(drawn)

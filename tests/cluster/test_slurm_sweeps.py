@@ -46,15 +46,25 @@ def test_a_sweep_with_artifacts_finishes_is_not_sent_twice_and_equals_run(bench,
     require_same_bits(sweep, tmp_path / "other", workers=2)
 
 
-def test_runs_that_train_no_classifier_go_the_same_way(cluster, tmp_path):
+MEASURES = {
+    "detection": ("table8 --dataset test-boxes --method baseline --samples-per-class 1", ["ap", "ap50", "ap75"]),
+    "fid": (
+        "chimeramix-figure4 --dataset digits --method baseline --set=protocol.total=20 --set=protocol.reference=20",
+        ["fid", "kid", "fid_real", "kid_real"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_runs_that_train_no_classifier_go_the_same_way(cluster, tmp_path, kind):
     pytest.importorskip("pycocotools")
-    words = "table8 --preset demo --dataset test-boxes --method baseline --samples-per-class 1 --seeds 0-1"
-    sweep = Bench(tmp_path / "store", cluster / "slow", *words.split())
+    words, metrics = MEASURES[kind]
+    sweep = Bench(tmp_path / "store", cluster / "slow", *words.split(), "--preset=demo", "--seeds=0-1")
     assert "2 runs" in sweep.submit("test")
     end = sweep.settled()
     assert (end["done"], end["failed"], end["missing"]) == (2, 0, 0), end
     records = [entry.record() for entry in load_records([sweep.store])]
-    assert [list(record.values) for record in records] == [["ap", "ap50", "ap75"]] * 2
+    assert [list(record.values) for record in records] == [metrics] * 2
     require_same_bits(sweep, tmp_path / "other")
 
 

@@ -88,7 +88,7 @@ def test_verdict_prints_json_alone_and_ends_with_its_code(hydrabench, store, mak
     done = hydrabench("verdict", "table1", "--method", "baseline", "--dataset", "cifair10", "--format", "json")
     assert done.returncode == 1
     answer = json.loads(done.stdout)["table1"]
-    assert answer["summary"] == "1 of 6 cells run at paper preset: 0 equivalent, 0 compatible, 1 off"
+    assert answer["summary"] == "1 of 6 cells run as in the paper: 0 equivalent, 0 compatible, 1 off"
     assert [cell["state"] for cell in answer["cells"]] == ["off"] + ["not run"] * 5
     assert set(answer["cells"][0]) == set(Verdict.__dataclass_fields__)
 

@@ -111,6 +111,24 @@ def test_a_killed_worker_fails_its_run_alone_and_retry_goes_on(store):
     assert (retried.returncode, "summary: 1 done" in shown) == (0, True), shown
 
 
+def test_a_measure_that_was_killed_goes_on_to_the_same_numbers(store, tmp_path):
+    arguments = ["run", "chimeramix-figure4", "--preset", "demo", "--dataset", "digits", "--method", "baseline"]
+    arguments += ["--seeds", "0", "--ignore-measured", "--set", "protocol.total=20", "--set", "protocol.reference=20"]
+    process = _start(*arguments, "--results", str(store))
+    _wait_for(lambda: _worker_on(store, process.pid))
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    psutil.wait_procs(workers, timeout=60)
+    assert not list(store.rglob("record.json"))
+    for place in (store, tmp_path / "undisturbed"):
+        process = _start(*arguments, "--results", str(place))
+        _, shown = process.communicate(timeout=240)
+        assert process.returncode == 0, shown
+    (found,), (expected,) = ([entry.record() for entry in load_records([s])] for s in (store, tmp_path / "undisturbed"))
+    assert found.values == expected.values and len(found.values) == 4
+
+
 @pytest.mark.parametrize("stop", ["interrupt", "kill"])
 def test_an_interrupted_sweep_goes_on_where_it_was(store, stop):
     arguments = ["run", "demo", "--method", "baseline", "--seeds", "0-1", "--samples-per-class", "2"]

@@ -80,7 +80,7 @@ def tiny(empty_root):
     root = empty_root / "coco"
     for folder, numbers in (("train2017", (1, 2)), ("val2017", (3,))):
         value = instances_file([(number, f"{number}.png") for number in numbers])
-        value["annotations"] = [annotation(number, 0, [1, 2, 30, 40]) for number in numbers]
+        value["annotations"] = [annotation(number, 0, [1, 2, 30, 40], id=number) for number in numbers]
         write(root / "annotations" / f"instances_{folder}.json", json.dumps(value).encode())
         for number in numbers:
             write(root / folder / f"{number}.png", png(np.zeros((HEIGHT, WIDTH, 3), np.uint8)))

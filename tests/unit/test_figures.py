@@ -10,7 +10,7 @@ from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
 from datasets.registry import BadInput
 from results.canvas import WIDTHS, save
-from results.captions import figure_caption
+from results.captions import as_published, drawn, figure_caption
 from results.figures import write_figure
 from results.index import Records
 from results.looks import looks_of
@@ -146,7 +146,7 @@ def test_every_study_has_a_figure_of_its_published_numbers_or_says_why_not(name,
         pdf, png, text, latex = write_figure(outline, Records(), tmp_path)
         assert pdf.read_bytes().startswith(b"%PDF") and b"/FontFile2" in pdf.read_bytes()  # TrueType
         assert png.read_bytes().startswith(b"\x89PNG")
-        assert text.read_text().startswith(f"{outline.title}. As published.")
+        assert text.read_text().startswith(f"{outline.title}. {as_published(drawn(outline))}")
         assert rf"{{{name}}}" in latex.read_text() and rf"\label{{fig:{name}}}" in latex.read_text()
 
 

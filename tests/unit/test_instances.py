@@ -19,7 +19,7 @@ def file_of(*annotations, images=((4, "four.jpg"), (3, "three.jpg"))):
 
 
 def test_images_come_by_their_ids_and_labels_count_the_categories_of_the_file():
-    found = read(file_of(annotation(4, 2, [1, 2, 3, 4]), annotation(3, 0, [0, 0, 80, 64], area=50.5)))
+    found = read(file_of(annotation(4, 2, [1, 2, 3, 4]), annotation(3, 0, [0, 0, 80, 64], area=50.5, id=8)))
     assert found.class_names == ["red", "green", "blue"]
     assert [image.number for image in found.images] == [3, 4]
     three, four = found.images
@@ -29,7 +29,7 @@ def test_images_come_by_their_ids_and_labels_count_the_categories_of_the_file():
 
 def test_crowds_images_without_boxes_and_flat_boxes_are_read_and_not_learned_from():
     """COCO's official files have all three."""
-    found = read(file_of(annotation(4, 0, [1, 1, 9, 9], iscrowd=1), annotation(4, 1, [5, 5, 9, 0])))
+    found = read(file_of(annotation(4, 0, [1, 1, 9, 9], iscrowd=1), annotation(4, 1, [5, 5, 9, 0], id=8)))
     three, four = found.images
     assert len(three.boxes.labels) == len(three.boxes.learnable().labels) == 0
     assert four.boxes.crowd.tolist() == [True, False]
@@ -71,6 +71,11 @@ def test_a_wrong_annotation_is_told_with_its_image(what):
         read(file_of(wrong))
     assert all(part in str(error.value) for part in ("some.json", *told)), error.value
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_an_annotation_that_is_listed_twice_is_told_with_its_image():
+    with pytest.raises(DataCorrupt, match=r"image 3 \(three\.jpg\): annotation 7 is listed twice"):
+        read(file_of(annotation(4, 0, [1, 1, 9, 9]), annotation(3, 0, [1, 1, 9, 9])))
 
 
 def test_an_image_that_is_listed_twice_or_has_no_pixels_is_named():
