@@ -5,6 +5,7 @@ FILTERS = $(if $(PRESET),--preset '$(PRESET)') $(if $(DATASETS),--dataset '$(DAT
           $(if $(SPC),--samples-per-class '$(SPC)') $(if $(SEEDS),--seeds '$(SEEDS)')
 PAGES = README.md CHANGELOG.md CONTRIBUTING.md CITATION.cff Dockerfile apptainer.def docs results/MEASURED.md \
         results/REPRODUCTION.md results/measured/constraints.txt results/measured/quick/hydramix-samples.png \
+        results/measured/quick/chimeramix-figure4.png results/measured/quick/chimeramix-figure4-epochs.png \
         results/measured/quick/chimeramix-figure5.png
 
 .PHONY: setup demo table1 table2 tables figures reproduction report test coverage test-slurm test-slurm-slow lint bench gpu-check chaos data docs clean

@@ -66,15 +66,15 @@ def read_instances(content: bytes, origin: str) -> Instances:
     labels = {number: label for label, number in enumerate(names)}
     images = file.images(value["images"])
     found: dict[int, list[tuple]] = {number: [] for number in images}
-    seen: set[int] = set()
+    seen: set[str] = set()
     for annotation in value["annotations"]:
         name = annotation.get("id")
         number = file.integer(annotation, "image_id", f"annotation {name}")
         if number not in images:
             file.refuse(f"annotation {name} is of image {number}, which the file does not list")
-        if isinstance(name, int) and name in seen:
+        if name is not None and repr(name) in seen:
             file.refuse(f"image {number} ({images[number].file_name}): annotation {name} is listed twice")
-        seen |= {name} if isinstance(name, int) else set()
+        seen.add(repr(name))
         found[number].append(file.box(annotation, labels, images[number]))
     return Instances(list(names.values()), [_boxed(images[number], found[number]) for number in sorted(images)])
 

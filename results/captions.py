@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from datasets.base import registry
 from datasets.options import divide_text
@@ -13,7 +14,7 @@ from results.panels import Panel, Point
 
 def caption_of(outline: Outline, records: Records) -> str:
     """What a reader must know of the numbers: what they are, seeds, preset, stand-ins, what is missing."""
-    parts = [_measured(outline), *_to_know(outline)]
+    parts = [_measured(outline), *_to_know(outline), *outline.remarks]
     if outline.preset != "paper" and outline.published:
         parts.append("This is not the papers' setting: their numbers are for orientation.")
     missing = sum(key not in records.by_key for key in outline.keys)
@@ -23,41 +24,39 @@ def caption_of(outline: Outline, records: Records) -> str:
 
 
 def _to_know(outline: Outline) -> list[str]:
-    """Sentences on what was changed, what stands for what, and what the methods say of themselves."""
+    """Sentences on what was changed and what stands for what."""
     parts = [f"Changed: {', '.join(outline.settings)}."] if outline.settings else []
     parts += [f"{ours} stands for {theirs} and is another test set." for ours, theirs in _stand_ins(outline)]
     own = {cell.dataset_label: cell.dataset_id for cell in outline.measured_cells if cell.content}
-    return [*parts, *(f"{label} is {images}." for label, images in own.items()), *outline.remarks]
+    return [*parts, *(f"{label} is {images}." for label, images in own.items())]
 
 
 def caption_of_images(outline: Outline, cells: Sequence[CellSpec], seed: int, measured: str = "") -> str:
     """The caption of a figure of images, not of numbers: of which cells and seed; measured: of how many images."""
-    methods, datasets, sizes = (
-        _joined(dict.fromkeys(names))
-        for names in zip(*((c.method_label, c.dataset_label, str(c.samples_per_class)) for c in cells), strict=True)
-    )
+    methods = _joined(dict.fromkeys(cell.method_label for cell in cells))
+    datasets = _joined(dict.fromkeys(cell.dataset_label for cell in cells))
+    sizes = _joined(dict.fromkeys(str(cell.samples_per_class) for cell in cells))
     which = ", ".join(filter(None, (f"{methods} on {datasets}", f"{sizes} samples per class", measured)))
     told = f"{which}, of seed {seed} at preset {outline.preset}."
-    return " ".join([f"{outline.title}.", told, *_to_know(outline), note_of(outline)]).rstrip()
+    return " ".join([f"{outline.title}.", told, *_to_know(replace(outline, cells=tuple(cells))), outline.note]).rstrip()
 
 
 def figure_caption(outline: Outline, records: Records, panels: Sequence[Panel]) -> str:
     """A figure's caption: its title, what the numbers are, what of the drawing means what."""
     outline = drawn(outline)
     points = [point for panel in panels for line in panel.lines.values() for point in line]
-    ours = any(point.mean == point.mean for point in points)
-    theirs = any(point.published == point.published for point in points)
+    ours, theirs = (any(not math.isnan(getattr(point, name)) for point in points) for name in ("mean", "published"))
     said = caption_of(outline, records) if ours else as_published(outline)
     marks = "Filled markers are measured here, hollow ones the paper's numbers." if ours and theirs else ""
     spread = "Bars are ± one standard deviation." if panels[0].dots and any(map(_has_spread, points)) else ""
-    with_control = any(panel.control == panel.control for panel in panels)
+    with_control = not all(math.isnan(panel.control) for panel in panels)
     control = f"Dotted: {METRICS[METRICS[outline.metrics[0]].control].title}." if with_control else ""
     return " ".join(filter(None, (f"{outline.title}.", said, marks, spread, control, note_of(outline))))
 
 
 def drawn(outline: Outline) -> Outline:
-    """The outline of what a figure shows: its first metric."""
-    return outline.with_metric(outline.metrics[0])
+    """The outline of what a figure shows: its first metric, and no averages."""
+    return replace(outline.with_metric(outline.metrics[0]), average=False)
 
 
 def as_published(outline: Outline) -> str:

@@ -25,8 +25,8 @@ from results.reader import RecordError
 FIGURES = CHECKOUT / "results" / "figures"
 
 
-class NothingToDraw(BadInput):
-    """A study without records and published numbers, or without the artifacts that its figure shows."""
+class Damaged(BadInput):
+    """What a figure shows is there and cannot be read."""
 
 
 def write_figure(
@@ -65,7 +65,7 @@ def _numbers(outline: Outline, records: Records, width: Width, highlight: Collec
     panels = printed_panels(outline, records)
     if not panels:
         name = outline.name
-        raise NothingToDraw(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
+        raise BadInput(f"{name}: no records and no published numbers; `hydrabench run {name}` makes records")
     return draw(panels, width, _labels(outline, highlight)), figure_caption(outline, records, panels)
 
 
@@ -85,14 +85,16 @@ def _drawing(outline: Outline, drawing: Drawing, records: Records, width: Width)
     found = ((cell, key) for cell in outline.first_cells for key in cell.keys if key in records.by_key)
     cell, key = next(found, (None, ""))
     if cell is None:
-        raise NothingToDraw(f"{outline.name}: no records; `hydrabench run {outline.name}` makes them")
+        raise BadInput(f"{outline.name}: no records; `hydrabench run {outline.name}` makes them")
     entry = records.by_key[key]
     caption, folder = caption_of_images(outline, [cell], entry.seed, outline.measured), entry.path.parent
     try:
         return draw_beside(folder, drawing, width), caption
     except (OSError, RecordError) as error:
-        again = f"without {folder} `{outline.command('run', cell)}` makes it anew"
-        raise BadInput(f"{outline.name}: what lies beside {entry.path} is {error}; {again}") from error
+        told = f"{outline.name}: {folder}: {error}"
+        if not isinstance(error, OSError):
+            told += f"; without that folder `{outline.command('run', cell)}` makes it anew"
+        raise Damaged(told) from error
 
 
 @rc_context(STYLE)

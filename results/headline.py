@@ -61,19 +61,20 @@ def _finished(record: Record) -> datetime | None:
 def _left(outlines: Iterable[Outline], records: Records) -> str:
     seconds: dict[str, float] = {}
     for outline in outlines:
-        seconds |= open_seconds(outline, records)
+        found = open_seconds(outline, records)
+        seconds |= {key: time for key, time in found.items() if math.isnan(seconds.get(key, math.nan))}
     if not seconds:
         return ""
     runs = f"{len(seconds):,} run{'s' * (len(seconds) != 1)}"
-    return f"{runs} of the studies that are begun, in one process {time_of(seconds.values())}"
+    return f"{runs} of the studies that are begun: {time_of(seconds.values())}"
 
 
 def time_of(seconds: Collection[float]) -> str:
-    """`about 3 h at the speed of those done and 5 of unknown time`: those like which nothing was timed."""
+    """`about 3 h of one process at the speed of those done, and 5 of unknown time`: like which nothing was timed."""
     known = [value for value in seconds if not math.isnan(value)]
     unknown = len(seconds) - len(known)
-    parts = [f"{about(sum(known))} at the speed of those done"] * bool(known)
-    return " and ".join([*parts, *[f"{unknown:,} of unknown time"] * bool(unknown)])
+    parts = [f"{about(sum(known))} of one process at the speed of those done"] * bool(known)
+    return ", and ".join([*parts, *[f"{unknown:,} of unknown time"] * bool(unknown)])
 
 
 def open_seconds(outline: Outline, records: Records) -> dict[str, float]:
@@ -101,7 +102,7 @@ def _note(took: dict[tuple[object, ...], list[float]], cell: CellSpec, seconds: 
 
 
 def _like(cell: CellSpec, took: Mapping[tuple[object, ...], list[float]]) -> float:
-    return median(next((took[kind] for kind in _kinds(cell) if kind in took), [math.nan]))
+    return median(next(took[kind] for kind in _kinds(cell) if kind in took)) if took else math.nan
 
 
 def _kinds(cell: CellSpec) -> tuple[tuple[object, ...], ...]:

@@ -17,7 +17,7 @@ _FEW_SIZES = 2  # between two points a line says nothing that they do not
 class Point:
     """One cell: ours and the paper's mean and standard deviation, NaN where there is none.
 
-    x: number or name; dataset, method: of the cell, by their ids. control: what the best possible method would have.
+    x: number or name; dataset, method: of the cell, by their ids. control: what real images have.
     """
 
     x: float | str
@@ -34,7 +34,7 @@ class Point:
 class Panel:
     """One pair of axes. lines: points by label; mark: an x that a dotted line points out.
 
-    bars: x is a name; dots: each line is one point, whose x is in the title, and with bars a bar that ends there.
+    bars: x is a name; dots: each line is one point, whose x is in the title; from_zero: with a bar that ends there.
     """
 
     title: str
@@ -45,12 +45,13 @@ class Panel:
     dots: bool = False
     log: bool = False
     mark: float | None = None
+    from_zero: bool = False
 
     @property
     def control(self) -> float:
-        """What the best possible method would have, on the mean over the points that know it; NaN where none does."""
-        known = [p.control for line in self.lines.values() for p in line if not math.isnan(p.control)]
-        return fmean(known) if known else math.nan
+        """What real images have, on the mean over the points that know it; NaN where none does or datasets differ."""
+        known = [p for line in self.lines.values() for p in line if not math.isnan(p.control)]
+        return fmean(p.control for p in known) if len({p.dataset for p in known}) == 1 else math.nan
 
 
 Cells = Sequence[tuple[CellSpec, Point]]
@@ -81,7 +82,8 @@ def _shown(outline: Outline, records: Records) -> Cells:
     cells = outline.first_cells
     frame = aggregate(cells, records, load_published(outline.published))
     control = METRICS[outline.metrics[0]].control
-    frame["control"] = aggregate([replace(cell, metric=control) for cell in cells], records, {})["mean"]
+    real = aggregate([replace(cell, metric=control) for cell in cells], records, {}) if control else None
+    frame["control"] = math.nan if real is None else real["mean"]
     found = [(cell, _point(cell, line)) for cell, line in zip(cells, frame.to_dict("records"), strict=True)]
     return [(cell, point) for cell, point in found if not (math.isnan(point.mean) and math.isnan(point.published))]
 
@@ -110,7 +112,7 @@ def _bars(shown: Cells, y_label: str) -> list[Panel]:
 def _dots(shown: Cells, metric: Metric) -> list[Panel]:
     by_size = sorted(shown, key=lambda pair: pair[0].samples_per_class)
     return [
-        Panel(title, metric.axis, "", _lines(cells, lambda cell: cell.method_label), metric.bars, dots=True)
+        Panel(title, metric.axis, "", _lines(cells, lambda cell: cell.method_label), dots=True, from_zero=metric.bars)
         for title, cells in _grouped(by_size, lambda cell: f"{_dataset(cell)}, {_size(cell)}")
     ]
 
@@ -154,7 +156,9 @@ def _panel(axis: ParameterAxis, title: str, y_label: str, lines: dict[str, list[
 def _relative(points: list[Point]) -> list[Point]:
     """Percent of the accuracy at the least x; nothing where that is missing."""
     base = points[0].mean
-    return [replace(point, mean=100 * point.mean / base, std=100 * point.std / base) for point in points]
+    return [
+        replace(point, mean=100 * point.mean / base, std=100 * point.std / base, control=math.nan) for point in points
+    ]
 
 
 def _number(cell: CellSpec, parameter: str) -> float:

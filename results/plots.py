@@ -120,7 +120,7 @@ def _draw_dots(
             "ms": _size(look, _DOT_SIZE),
             "ls": "none",
         }
-        if panel.bars:
+        if panel.from_zero:
             axes.barh([row + 0.2 * both], published, height=0.35, fc="w", ec=look.colour, lw=0.8)
             axes.barh([row - 0.2 * both], mean, height=0.35, fc=look.colour, alpha=0.5)
         axes.errorbar(published, [row + 0.2 * both], xerr=published_std, mfc="w", mew=0.8, elinewidth=0.6, **style)

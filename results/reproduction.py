@@ -13,7 +13,7 @@ from results.escape import escape_markdown
 from results.index import Records
 from results.metrics import METRICS
 from results.outline import Outline
-from results.verdict import ALPHA, FEW, STATES, TableVerdict, judge_study, verdict_table
+from results.verdict import ALPHA, FEW, STAND_IN, WHOLE, TableVerdict, judge_study, verdict_table
 
 DEVIATIONS = CHECKOUT / "results" / "deviations.md"
 
@@ -52,8 +52,8 @@ z = difference / sqrt(std²/n + published std²/published seeds)."""
 class Coverage(NamedTuple):
     """How much of what the papers print is measured at their own preset. total: published cells of the studies, each
     once; found: those with a whole cell of records, by the verdict's word; begun: those with some of their seeds;
-    stand_ins: cells of records on another dataset in its place, by the word, of two papers' the worse;
-    elsewhere: cells of records at other presets."""
+    stand_ins: cells of records on another dataset in its place, by the word; elsewhere: cells of records at other
+    presets. Of a cell that two papers or studies show the less favourable word counts."""
 
     total: int
     found: Counter[str]
@@ -71,12 +71,12 @@ class Coverage(NamedTuple):
         )
 
 
-_WHOLE = ("equivalent", "compatible", "off", "no std published")
+_BY_WEIGHT = (*WHOLE[:2], WHOLE[3], "incomplete", "off")  # what is said of a cell that two studies show: the last
 
 
 def _words(found: Counter[str]) -> str:
     """`1 equivalent, 0 compatible, 2 off`, and whatever else there is."""
-    shown = [*_WHOLE[:3], *(word for word in found if word not in _WHOLE[:3])]
+    shown = dict.fromkeys((*WHOLE[:3], *found))
     return ", ".join(f"{found[word]} {word}" for word in shown)
 
 
@@ -86,30 +86,33 @@ def coverage(studies: Iterable[Sequence[Outline]], records: Records) -> Coverage
     published: dict[tuple, str] = {}
     others: dict[tuple, str] = {}
     for outline, verdict in (section for outlines in studies for section in _sections(outlines, records)):
-        for cell in verdict.cells:
-            if cell.published is None:
-                continue
-            of_paper = (cell.published_dataset, cell.method, cell.samples_per_class, cell.metric)
-            published.setdefault((outline.published, *of_paper), "not run")
-            if cell.state in (*_WHOLE, "incomplete"):
-                published[outline.published, *of_paper] = cell.state
+        for cell in (cell for cell in verdict.cells if cell.published is not None):
+            place = (cell.published_dataset, cell.method, cell.samples_per_class, cell.metric)
+            published.setdefault((outline.published, *place), "not run")
+            if cell.state in _BY_WEIGHT:
+                keep_the_less_favourable(published, (outline.published, *place), cell.state)
             elif cell.n:
-                at = (outline.preset, outline.settings, cell.dataset, *of_paper[1:])
-                others[at] = max(cell.state, others.get(at, cell.state), key=STATES.index)
-    states = Counter(published.values())
-    stand_ins = Counter(
-        {word.removeprefix(_STAND_IN): n for word, n in Counter(others.values()).items() if word.startswith(_STAND_IN)}
-    )
+                keep_the_less_favourable(
+                    others, (outline.preset, outline.settings, cell.dataset, *place[1:]), cell.state
+                )
+    states, elsewhere = Counter(published.values()), Counter(others.values())
     return Coverage(
         total=len(published),
-        found=Counter({word: states[word] for word in _WHOLE if states[word]}),
+        found=Counter({word: states[word] for word in WHOLE if states[word]}),
         begun=states["incomplete"],
-        stand_ins=stand_ins,
-        elsewhere=Counter(others.values())["other preset"],
+        stand_ins=Counter({word: count for word in _BY_WEIGHT if (count := elsewhere[STAND_IN + word])}),
+        elsewhere=elsewhere["other preset"],
     )
 
 
-_STAND_IN = "stand-in "
+def keep_the_less_favourable(states: dict[tuple, str], place: tuple, state: str) -> None:
+    """Notes the state of a cell, unless one that is noted says worse of it."""
+
+    def weight(state: str) -> int:
+        word = state.removeprefix(STAND_IN)
+        return _BY_WEIGHT.index(word) if word in _BY_WEIGHT else -1
+
+    states[place] = max(state, states.get(place, state), key=weight)
 
 
 def _sections(outlines: Sequence[Outline], records: Records) -> Iterator[tuple[Outline, TableVerdict]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from results.compare import accuracies_of, compare, rank
+from results.compare import accuracies_of, compare, ranking_of
 from results.folders import Surroundings
 from results.headline import open_seconds, time_of
 from results.index import Entry, Records
@@ -126,7 +126,7 @@ def _best(cells: list[tuple[CellSpec, Verdict]]) -> dict[tuple[str, int, str], t
     """The merit of the best cell of each column where several are measured, of those with the most seeds."""
     columns: dict[tuple[str, int, str], list[tuple[int, float]]] = {}
     for spec, verdict in cells:
-        if verdict.n:
+        if verdict.n and METRICS[verdict.metric].better != "neither":
             columns.setdefault(_column(spec), []).append(_merit(verdict))
     return {column: max(found) for column, found in columns.items() if len(found) > 1}
 
@@ -180,6 +180,6 @@ def _comparisons(outline: Outline, records: Records) -> tuple[list[tuple[str, fl
     if len(found) < 2:
         return [], "", []
     against = next(iter(found))
-    shared = set.intersection(*map(set, found.values()))
-    ranks = sorted(rank(found, outline.metrics[0]).ranks.items(), key=lambda item: item[1]) if shared else []
+    ranking = ranking_of(found, outline.metrics[0])
+    ranks = sorted(ranking.ranks.items(), key=lambda item: item[1]) if ranking else []
     return ranks, against, [asdict(one) for one in compare(found, against)]

@@ -33,6 +33,8 @@ STATES = (
     "nothing published",
 )
 MATCHES = ("equivalent", "compatible")
+WHOLE = (*MATCHES, "off", "no std published")  # all seeds at the papers' setting
+STAND_IN = "stand-in "
 FEW = 20  # samples per class up to which a metric has its first margin
 _HEAD = ("dataset", "method", "per class", "published", "ours", "seeds", "difference", "z", "p", "p equal", "verdict")
 EXIT_MATCH, EXIT_OFF, EXIT_OPEN = 0, 1, 3  # 2 is for bad input
@@ -160,7 +162,7 @@ def _state(line: dict, cell: CellSpec, scope: Scope, p: float, p_equal: float) -
     if not scope.papers_setting:
         return "other preset"
     state = _against(p, p_equal) if line["n"] >= scope.seeds else "incomplete"
-    return state if cell.dataset == cell.published_dataset else f"stand-in {state}"
+    return state if cell.dataset == cell.published_dataset else f"{STAND_IN}{state}"
 
 
 def _against(p: float, p_equal: float) -> str:
@@ -235,9 +237,10 @@ def verdicts_text(found: Mapping[str, TableVerdict]) -> str:
 
 
 def _margins(verdict: TableVerdict) -> str:
-    known = [cell for cell in verdict.cells if cell.p_equal is not None]
+    known = sorted((c for c in verdict.cells if c.p_equal is not None), key=lambda c: c.samples_per_class)
     margins = dict.fromkeys((cell.margin, "up to" if cell.samples_per_class <= FEW else "above") for cell in known)
-    told = " and ".join(f"{margin:g} {where} {FEW} samples per class" for margin, where in margins)
+    places = [f" {where} {FEW} samples per class" for _, where in margins if verdict.scope.margin is None] or [""]
+    told = " and ".join(f"{margin:g}{place}" for (margin, _), place in zip(margins, places, strict=False))
     return f"\np equal: that the means differ by less than so many points: {told}" if told else ""
 
 

@@ -140,9 +140,9 @@ def plan_text(plan: "PlanSummary", every: bool = False) -> str:
         lines += ["", f"artifacts that these runs share, built first: {states}"]
         lines += [f"  {line}" for line in (_each if every else _summed)(plan.builds)]
     guess = " (a guess at nominal rates: no wall time is recorded for some of it)" if plan.guessed else ""
-    if plan.counts["unavailable"] == counts["runs"]:
-        return "\n".join([*lines, "nothing of it can be run here"])
-    return "\n".join([*lines, f"{about(3600 * plan.hours)} in one process{guess}"])
+    possible = counts["runs"] > plan.counts["unavailable"]
+    time = f"{about(3600 * plan.hours)} in one process{guess}" if possible else "nothing of it can be run here"
+    return "\n".join([*lines, time])
 
 
 def _each(builds: Iterable[tuple[str, "Build"]]) -> list[str]:

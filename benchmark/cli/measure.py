@@ -23,28 +23,30 @@ def study_of(kind: str) -> str:
 
 
 def fitting(study: str, selection: Selection) -> Selection:
-    """The selection with as many images as all test and training sets of people's own have, where the preset asks for
-    more.
+    """The selection with as many images as people's own test and training sets have, where the preset asks for more.
 
-    What is set by hand stays. Raises BadInput for anything unknown.
+    As many as the smallest has, equally many of each class. What is set by hand stays. Raises BadInput for anything
+    unknown.
     """
     by_hand = {setting.partition("=")[0].strip() for setting in selection.settings}
     protocols = {run.dataset: run.protocol for run in load_grid(study, selection).runs() if ":" in run.dataset.text}
     settings = list(selection.settings)
-    for name, most in (("total", _most_made), ("reference", _most_of_training)):
-        too_many = [
-            most(dataset) for dataset, asked in protocols.items() if (getattr(asked, name, 0) or 0) > most(dataset)
-        ]
-        if too_many and f"protocol.{name}" not in by_hand:
-            settings.append(f"protocol.{name}={min(too_many)}")
+    for name, labels in (("total", _test_labels), ("reference", _training_labels)):
+        asked = max((getattr(protocol, name, 0) or 0 for protocol in protocols.values()), default=0)
+        most = min((_balanced(labels(dataset), dataset.num_classes) for dataset in protocols), default=asked)
+        if most < asked and f"protocol.{name}" not in by_hand:
+            settings.append(f"protocol.{name}={most}")
     return replace(selection, settings=tuple(settings))
 
 
-def _most_made(dataset: Dataset) -> int:
-    """The largest balanced set of test images, with as many of which made ones are compared."""
-    return dataset.num_classes * int(np.bincount(dataset.test().labels, minlength=dataset.num_classes).min())
+def _test_labels(dataset: Dataset) -> np.ndarray:
+    return dataset.test().labels
 
 
-def _most_of_training(dataset: Dataset) -> int:
-    """The largest balanced set of training images."""
-    return dataset.num_classes * dataset.smallest_class()
+def _training_labels(dataset: Dataset) -> np.ndarray:
+    return dataset.train_labels()[dataset.present()]
+
+
+def _balanced(labels: np.ndarray, classes: int) -> int:
+    """The size of the largest set that has equally many of each class."""
+    return classes * int(np.bincount(labels, minlength=classes).min())

@@ -18,10 +18,10 @@ from methods.mixing.recipe import GeneratorRecipe
 from methods.tiles import draw_tiles
 from results.canvas import Width
 from results.captions import caption_of_images
-from results.figures import NothingToDraw, write_caption
+from results.figures import Damaged, write_caption
 from results.files import write_atomically
 from results.outline import Outline, SampleSheet
-from results.records import RecordError
+from results.reader import Absent, RecordError
 
 
 def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Path, width: Width) -> list[Path]:
@@ -39,8 +39,8 @@ def write_sheet(outline: Outline, selection: Selection, store: Path, folder: Pat
         try:
             rows += _rows(outline.samples, job.artifact.recipe, job, store, cell.method.label)
         except RecordError as error:
-            how = outline.command("run", spec)
-            raise NothingToDraw(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
+            kind, how = BadInput if isinstance(error, Absent) else Damaged, outline.command("run", spec)
+            raise kind(f"{outline.name} needs the {job}, which `{how}` builds ({error})") from error
     path = folder / f"{outline.file_name}.png"
     write_atomically(path, draw_tiles(rows))
     return [path, *write_caption(path, caption_of_images(outline, outline.measured_cells, outline.seeds[0]), width)]

@@ -1,23 +1,29 @@
 """Figures: what is drawn where, from planted records; not how it looks."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from benchmark.cli import cli
 from benchmark.outlines import load_outline
 from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
 from datasets.registry import BadInput
 from results.canvas import WIDTHS, save
-from results.captions import as_published, drawn, figure_caption
+from results.captions import figure_caption
+from results.compare import accuracies_of, comparison_text
 from results.figures import write_figure
+from results.files import MEASURED
 from results.index import Records
 from results.looks import looks_of
 from results.panels import printed_panels
 from results.plots import draw
 from results.records import write_record
 from results.stores import Stores
+from results.tables import fill_table
 
 
 @pytest.fixture
@@ -146,7 +152,8 @@ def test_every_study_has_a_figure_of_its_published_numbers_or_says_why_not(name,
         pdf, png, text, latex = write_figure(outline, Records(), tmp_path)
         assert pdf.read_bytes().startswith(b"%PDF") and b"/FontFile2" in pdf.read_bytes()  # TrueType
         assert png.read_bytes().startswith(b"\x89PNG")
-        assert text.read_text().startswith(f"{outline.title}. {as_published(drawn(outline))}")
+        what = {"figure3": "CLIP synset entropy, as", "table8": "AP in %, as"}.get(name, "As")
+        assert text.read_text().startswith(f"{outline.title}. {what} published.")
         assert rf"{{{name}}}" in latex.read_text() and rf"\label{{fig:{name}}}" in latex.read_text()
 
 
@@ -211,3 +218,35 @@ def test_equal_content_gives_equal_files_and_hostile_text_is_text(tmp_path):
     for name in "ab":
         save(draw(found), tmp_path / f"{name}.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+def test_what_one_size_has_stands_together_whatever_the_order_of_cells():
+    lines = fill_table(load_outline("table8", Selection()), Records()).render("text", published=True).splitlines()
+    assert [line[:3].strip() for line in lines if "Baseline" in line or "HydraMix  " in line] == ["1", "", "3", ""]
+
+
+def test_no_number_is_best_where_none_is_better(store):
+    selection = Selection(preset="quick", datasets=("cifar100-dedup",))
+    outline, records = load_outline("chimeramix-figure5", selection), Stores(store).records()
+    table = fill_table(outline, records)
+    assert "*" not in table.render("text") and "textbf" not in table.to_latex()
+    methods = replace(selection, methods=("baseline", "mixup"))
+    compared = load_outline("chimeramix-figure5", methods)
+    assert "average rank" not in comparison_text(compared, accuracies_of(compared, records))
+
+
+def test_a_figure_of_images_says_of_which_and_names_a_damaged_file(store, tmp_path):
+    selection = Selection(preset="quick", datasets=("cifar100-dedup",))
+    outline = load_outline("chimeramix-figure5", selection)
+    paths = write_figure(outline, Stores(store).records(), tmp_path)
+    said = (
+        "ChimeraMix+Seg on CIFAR-100 (dedup), 5 samples per class, of 500 images beside 1,000 training images, of seed"
+    )
+    assert said in paths[2].read_text() and "distance to the nearest" not in paths[2].read_text()
+    shutil.copytree(MEASURED / "quick" / "measures", store / "measures")
+    for points in store.rglob("points.csv"):
+        points.write_text("nothing")
+    places = ["--ignore-measured", "--results", str(store), "-o", str(tmp_path)]
+    done = CliRunner().invoke(cli, ["figures", "--preset", "quick", "--dataset", "cifar100-dedup", *places])
+    assert done.exit_code == 1 and "holds no points" in done.stderr and "makes it anew" in done.stderr
+    assert (tmp_path / "table1.png").exists()

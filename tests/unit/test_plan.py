@@ -1,8 +1,10 @@
 """Plans: every run in exactly one state, and an estimate from recorded wall times."""
 
 import pytest
+from click.testing import CliRunner
 
 from benchmark import estimate
+from benchmark.cli import cli
 from benchmark.estimate import Costs
 from benchmark.plan import make_plan
 from benchmark.selection import Selection
@@ -77,3 +79,12 @@ def test_what_was_made_beside_other_work_says_nothing_about_speed(store, grid, m
     assert Costs(load_records([store]), [], "cpu").hours([run])[1]
     write_record(store / run.path, record)
     assert not Costs(load_records([store]), [], "cpu").hours([run])[1]
+
+
+def test_a_plan_says_what_images_are_not_here_and_what_cannot_be_run_at_all(monkeypatch, tmp_path, store):
+    for name in ("DATA_ROOT", "WEIGHTS_ROOT"):
+        monkeypatch.setenv(name, str(tmp_path))
+    names = ("table3", "figure3")
+    told = {name: CliRunner().invoke(cli, ["plan", name, "--results", str(store)]).stdout for name in names}
+    assert "20 missing" in told["table3"] and "unavailable: imagenet: there is no" in told["table3"]
+    assert "40 unavailable" in told["figure3"] and told["figure3"].endswith("nothing of it can be run here\n")

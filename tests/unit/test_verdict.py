@@ -1,21 +1,28 @@
 """Verdicts: the test behind them, every state, the summary, the exit code, and the page that is made of them."""
 
 import math
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy.stats import ttest_ind_from_stats
 from statsmodels.stats.weightstats import ttost_ind
 
+from benchmark.cli import cli
+from benchmark.cli.summary import summary
 from benchmark.outlines import load_outline, outlines_with_records
 from benchmark.selection import Selection, study_names
 from benchmark.study import load_grid
+from datasets.registry import BadInput
 from results.aggregate import PublishedCell, load_published
 from results.files import CHECKOUT
-from results.records import write_record
-from results.reproduction import coverage, reproduction
+from results.headline import headline, open_seconds, time_of
+from results.records import read_record, write_record
+from results.reproduction import coverage, keep_the_less_favourable, reproduction
 from results.stores import Stores
-from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, equivalence, judge_study, welch
+from results.verdict import PAPER_SEEDS, Scope, TableVerdict, Verdict, equivalence, judge_study, verdicts_text, welch
 
 SPREAD = (-1.0, -0.5, 0.0, 0.5, 1.0)
 BASELINE = {5: 31.37, 10: 38.09, 20: 47.50, 30: 53.19, 50: 58.84}
@@ -186,3 +193,49 @@ def test_coverage_counts_a_published_cell_once(judge, store):
     assert (dict(found.found), found.begun, found.stand_ins.total()) == ({"compatible": 1, "off": 1}, 0, 0)
     assert found.total < 198 + 18 + 1
     assert found.sentence().startswith(f"Measured at the papers' preset: 2 of {found.total} published cells")
+
+
+@pytest.mark.parametrize(("seeds", "words"), [(5, {"compatible": 1}), (2, {"incomplete": 1})])
+def test_a_cell_on_a_stand_in_counts_once_though_both_papers_print_it(judge, store, seeds, words):
+    found = judge({("baseline", 5): 31.0}, seeds=seeds, datasets=("cifar10-dedup",))
+    assert found["baseline", 5].state == f"stand-in {next(iter(words))}"
+    records = Stores(store, alone=True).records()
+    studies = [outlines_with_records(name, records) for name in ("chimeramix-table1", "table1")]
+    counted = coverage(studies, records)
+    assert (counted.found.total(), dict(counted.stand_ins), counted.elsewhere) == (0, words, 0)
+    begun_first = [outline for outlines in studies for outline in outlines[::-1]]  # as the report has them
+    assert headline(begun_first, records, [], datetime.now(UTC)).measured == counted.sentence()
+
+
+@pytest.mark.parametrize("words", [("equivalent", "off"), ("off", "incomplete"), ("incomplete", "no std published")])
+def test_of_two_words_for_a_cell_the_less_favourable_counts(words):
+    for first, second in (words, words[::-1]):
+        states: dict = {}
+        keep_the_less_favourable(states, (), f"stand-in {first}")
+        keep_the_less_favourable(states, (), f"stand-in {second}")
+        assert states == {(): "stand-in off" if "off" in words else "stand-in incomplete"}
+
+
+def test_the_margins_stand_below_the_cells(judge):
+    found = judge({("baseline", 5): 31.37, ("baseline", 50): 58.84})["all"]
+    told = "p equal: that the means differ by less than so many points:"
+    assert verdicts_text({"": found}).endswith(f"{told} 2 up to 20 samples per class and 1 above 20 samples per class")
+    cells = tuple(replace(cell, margin=9.0) for cell in found.cells)
+    by_hand = replace(found, scope=replace(found.scope, margin=9.0), cells=cells)
+    assert verdicts_text({"": by_hand}).endswith(f"{told} 9")
+    refused = CliRunner().invoke(cli, ["verdict", "--format", "markdown", "--margin", "9"])
+    assert isinstance(refused.exception, BadInput) and "--margin" in str(refused.exception)
+
+
+def test_what_is_left_learns_no_speed_from_runs_beside_other_work(judge, store, make_record):
+    judge({("baseline", 5): 31.0}, seeds=2)
+    outline = load_outline("table1", Selection(datasets=("cifair10",), methods=("baseline",), samples_per_class=(5,)))
+    quiet = open_seconds(outline, Stores(store, alone=True).records())
+    assert len(quiet) == 3 and time_of(quiet.values()).endswith("of one process at the speed of those done")
+    for path in store.rglob("record.json"):
+        record = read_record(path)
+        beside = record.model_copy(update={"environment": record.environment.model_copy(update={"nice": 19})})
+        write_record(path.parent, beside)
+        assert "beside other work (nice 19)" in summary(path)
+    busy = open_seconds(outline, Stores(store, alone=True).records())
+    assert busy.keys() == quiet.keys() and time_of(busy.values()) == "3 of unknown time"
