@@ -29,7 +29,6 @@ from benchmark.selection import Selection, study_names
 from datasets.paths import name_or_file, real_path
 from datasets.registry import BadInput, Malformed
 from results.escape import one_line, printable
-from results.metrics import METRICS
 from results.stores import Stores
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ EXPORTS = ("csv", "parquet", "json")
 @stores_options
 @click.option("--format", "form", type=TABLE_FORMATS, help="Default: by the output's suffix, else text.")
 @click.option("--published", is_flag=True, help="The papers' numbers in the same layout.")
-@click.option("--metric", help=f"One of {', '.join(METRICS)}.")
+@click.option("--metric", help="top1, top5, loss, nll, balanced, ece, or a measure's.")
 @output_option("Write to a file.")
 def table(
     study: str,
@@ -194,7 +193,10 @@ def figure(
 def figures(
     studies: tuple[str, ...], width: "Width", output: Path | None, selection: Selection, stores: Stores
 ) -> None:
-    """Draw STUDIES, or every study that has something to draw; exit status 1 where a file of a record is damaged."""
+    """Draw STUDIES, or every study that has something to draw.
+
+    Exit status 1 where a file of a record is damaged; the others are drawn.
+    """
     from results.figures import Damaged
 
     records, without, damaged = stores.records(), [], []

@@ -135,7 +135,7 @@ def test_rows_share_the_reference_and_a_seed_s_real_images(select, store):
     assert "of 16 images against 10 training images" in text and "FID of real" in text and "FID of real ↓" not in text
     *pictures, caption, _ = write_figure(outline, records, store)
     assert all(path.exists() for path in pictures)
-    assert "Dotted: FID of as many test images." in caption.read_text() and "KID" not in caption.read_text()
+    assert "Dotted: FID of as many test images." in caption.read_text() and "kernel" not in caption.read_text()
 
 
 def test_what_is_compared_enters_the_key(colours, select, tree, monkeypatch):
