@@ -49,7 +49,8 @@ class Plan:
 
     def summary(self) -> PlanSummary:
         """What people are told of it."""
-        hours, guessed = self.estimate(self.jobs())
+        jobs = self.jobs()
+        hours, guessed = self.estimate(jobs)
         return PlanSummary(
             study=self.grid.name,
             title=self.grid.study.title,
@@ -63,18 +64,9 @@ class Plan:
             builds=tuple((state, job) for state, jobs in self.builds.items() for job in jobs),
             hours=hours,
             guessed=guessed,
-            missing=(*self.missing(), *dict.fromkeys(self.lacking())),
-            doubts=(*self.made_otherwise(), *doubts(self.jobs())),
+            missing=(*self.missing(), *dict.fromkeys(_lacking(jobs))),
+            doubts=(*self.made_otherwise(), *doubts(jobs)),
         )
-
-    def lacking(self) -> Iterator[str]:
-        """What of the images is not here; states and hours are as if it were, since sweeps are planned where the images
-        are not."""
-        for dataset in dict.fromkeys(job.dataset for job in self.jobs()):
-            try:
-                dataset.present()
-            except BadInput as error:
-                yield str(error)
 
     def made_otherwise(self) -> list[str]:
         """A line where a person's own preset has records of open runs that were made with other values."""
@@ -128,6 +120,15 @@ def make_plan(grid: Grid, stores: Stores, records: Records | None = None) -> Pla
         plan.builds[_build_state(job, stores.own, records.problems)].append(job)
     plan.stale = [str(old.path) for run in states["stale"] for old in records.by_slot[run.slot]]
     return plan
+
+
+def _lacking(jobs: Iterable[Run | Build]) -> Iterator[str]:
+    """What of the images is not here; states and hours are as if it were, since sweeps are planned elsewhere."""
+    for dataset in dict.fromkeys(job.dataset for job in jobs):
+        try:
+            dataset.present()
+        except BadInput as error:
+            yield str(error)
 
 
 def _state(run: Run, records: Records, store: Path) -> str:

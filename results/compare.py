@@ -225,9 +225,9 @@ def _p(value: float | None) -> str:
 
 
 def _rank_lines(accuracies: Accuracies, metric: str) -> list[str]:
-    ranking = ranking_of(accuracies, metric)
     if METRICS[metric].better == "neither":
         return []
+    ranking = ranking_of(accuracies, metric)
     if ranking is None:
         return ["No cell has a seed that all methods share: no ranks."]
     best_first = sorted(ranking.ranks.items(), key=lambda item: item[1])

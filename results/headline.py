@@ -69,11 +69,16 @@ def _left(outlines: Iterable[Outline], records: Records) -> str:
     return f"{runs} of the studies that are begun: {time_of(seconds.values())}"
 
 
+def brief_time_of(seconds: Collection[float]) -> str:
+    """`about 3 h` for those like which something was timed, `unknown` where there are none."""
+    known = [value for value in seconds if not math.isnan(value)]
+    return about(sum(known)) if known else "unknown"
+
+
 def time_of(seconds: Collection[float]) -> str:
     """`about 3 h of one process at the speed of those done, and 5 of unknown time`: like which nothing was timed."""
-    known = [value for value in seconds if not math.isnan(value)]
-    unknown = len(seconds) - len(known)
-    parts = [f"{about(sum(known))} of one process at the speed of those done"] * bool(known)
+    unknown = sum(map(math.isnan, seconds))
+    parts = [f"{brief_time_of(seconds)} of one process at the speed of those done"] * (unknown < len(seconds))
     return ", and ".join([*parts, *[f"{unknown:,} of unknown time"] * bool(unknown)])
 
 

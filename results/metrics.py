@@ -12,8 +12,7 @@ class Metric:
 
     title: in captions; word: in lines and over columns; axis: beside a figure's; points: what differences are in.
     better: neither, where a number says how things are and not how good; none is bold then and no method ranks first.
-    control: the metric of as many real images, where there is one. bars: printed figures show it as
-    bars from zero.
+    control: the metric of as many real images, where there is one. bars: printed figures show it as bars from zero.
     margins: differences within which two means count as equal, up to 20 samples per class and above; None where
     nobody has said what counts as equal.
     """

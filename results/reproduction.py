@@ -71,7 +71,8 @@ class Coverage(NamedTuple):
         )
 
 
-_BY_WEIGHT = (*WHOLE[:2], WHOLE[3], "incomplete", "off")  # what is said of a cell that two studies show: the last
+# what is said of a cell that two studies show: the last of their words here
+_BY_WEIGHT = ("equivalent", "compatible", "no std published", "incomplete", "off")
 
 
 def _words(found: Counter[str]) -> str:

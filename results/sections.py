@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from results.compare import accuracies_of, compare, ranking_of
 from results.folders import Surroundings
-from results.headline import open_seconds, time_of
+from results.headline import brief_time_of, open_seconds
 from results.index import Entry, Records
 from results.metrics import METRICS
 from results.outline import CellSpec, Outline
@@ -78,7 +78,7 @@ class Collector:
             columns=sizes,
             rows=self._rows(outline, cells, sizes),
             coverage=dict(Counter(self._state(key) for cell in outline.first_cells for key in filter(None, cell.keys))),
-            left=time_of(seconds.values()) if seconds else "",
+            left=brief_time_of(seconds.values()) if seconds else "",
             chart=chart_of(outline, self.records),
             against=against,
             ranks=ranks,

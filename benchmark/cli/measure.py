@@ -32,9 +32,11 @@ def fitting(study: str, selection: Selection) -> Selection:
     protocols = {run.dataset: run.protocol for run in load_grid(study, selection).runs() if ":" in run.dataset.text}
     settings = list(selection.settings)
     for name, labels in (("total", _test_labels), ("reference", _training_labels)):
+        if f"protocol.{name}" in by_hand:
+            continue
         asked = max((getattr(protocol, name, 0) or 0 for protocol in protocols.values()), default=0)
         most = min((_balanced(labels(dataset), dataset.num_classes) for dataset in protocols), default=asked)
-        if most < asked and f"protocol.{name}" not in by_hand:
+        if most < asked:
             settings.append(f"protocol.{name}={most}")
     return replace(selection, settings=tuple(settings))
 
