@@ -3,9 +3,11 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmark.training.nets.winograd import WinogradConv2d
+
 
 def _convolution(inputs: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+    return nn.Sequential(WinogradConv2d(inputs, width), nn.BatchNorm2d(width))
 
 
 class Block(nn.Module):
