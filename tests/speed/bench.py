@@ -24,6 +24,7 @@ from benchmark.teacher import artifacts_of
 from benchmark.training.device import describe, resolve_precision, take_device
 from benchmark.training.evaluate import evaluate
 from benchmark.training.loop import Training
+from benchmark.training.nets.winograd import WinogradConv2d
 from datasets.base import DataMissing, Dataset, get_dataset
 from datasets.subset import find_subset
 from methods.artifacts import Artifact
@@ -40,6 +41,7 @@ PUBLISHED_GENERATOR = 10.1  # pairs/s there, chimeramix-seg
 _STEPS = 25
 _MIXED_STEPS = 24
 _SCATTERED = 128  # images: a batch of the paper
+_FEW, _LARGEST = 50, (512, 8, 8)  # images: a batch at five per class; the scattering row's largest maps
 
 FIRST_STEP = """
 import sys, time
@@ -241,14 +243,30 @@ def bench_scattering(device: torch.device) -> None:
         say("scattering transform against kymatio's", f"skipped: {error}")
         return
     theirs = partial(_differentiate, Scattering2D(J=2, shape=(32, 32), L=8, frontend="torch").to(device), images)
-    times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(5)]  # in turn: other work slows both
-    best, reference = map(min, zip(*times, strict=True))
+    best, reference = _side_by_side(ours, theirs, device)
     say("scattering transform of 32×32 images, forward and backward", f"{_SCATTERED / best:.0f} images/s")
     say(f"  kymatio's: {_SCATTERED / reference:.0f}; ratio (target at least 1)", f"{reference / best:.2f}")
 
 
+def bench_winograd() -> None:
+    """Prints how long the largest convolution of the scattering row takes on a CPU in fp32, and torch's own."""
+    images = torch.randn(_FEW, *_LARGEST).to(memory_format=torch.channels_last).requires_grad_()
+    width = _LARGEST[0]
+    layers = [WinogradConv2d(width, width), torch.nn.Conv2d(width, width, 3, padding=1, bias=False)]
+    ours, theirs = (partial(_differentiate, layer.to(memory_format=torch.channels_last), images) for layer in layers)
+    best, reference = _side_by_side(ours, theirs, torch.device("cpu"))
+    say(f"scattering's largest convolution in fp32, batch {_FEW}, forward and backward", f"{1000 * best:.0f} ms")
+    say(f"  torch's: {1000 * reference:.0f} ms; ratio (target at least 1)", f"{reference / best:.2f}")
+
+
+def _side_by_side(ours: Callable[[], object], theirs: Callable[[], object], device: torch.device) -> list[float]:
+    """The least seconds of five of each, in turn: other work slows both."""
+    times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(5)]
+    return [min(each) for each in zip(*times, strict=True)]
+
+
 def _differentiate(transform: torch.nn.Module, images: torch.Tensor) -> None:
-    transform(images).sum().backward()
+    transform(images).square().sum().backward()  # a plain sum's gradient is one number: no training sees it
 
 
 def bench_supermix(device: torch.device) -> None:
@@ -307,6 +325,7 @@ def main() -> None:
     bench_segmentation(device)
     bench_glico(device)
     bench_scattering(device)
+    bench_winograd()
     bench_supermix(device)
     bench_start()
     for part in ("bench_measures.py", "bench_records.py"):
