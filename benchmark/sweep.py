@@ -67,15 +67,18 @@ def run_plan(plan: Plan, store: Path, request: RunRequest, screen: Screen) -> in
         first = f" after {builds} generators or other artifacts" if builds else ""
         guess = " (a guess: no wall time is recorded)" if guessed else ""
         note(f"{len(jobs) - builds} to run{first}, {about(3600 * hours / request.workers)}{guess}")
-    for job in jobs if request.dry_run else []:
-        screen.answer(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
-    if jobs and not request.dry_run:
+    if request.dry_run:
+        warn_of_data(jobs, note)
+        for job in jobs:
+            screen.answer(f"would {'build' if isinstance(job, Build) else 'run'}: {job}")
+        return 0
+    ended = []
+    if jobs:
         require_data(jobs)
         warn(jobs, note)
         _confirm(hours / request.workers, request, screen)
         ended = _sweep(jobs, store, request, time.time() + limit if limit else None, screen)
-        return 1 if _still_failed(plan, ended) or plan.counts()["unavailable"] else 0
-    return 1 if (_still_failed(plan, []) or plan.counts()["unavailable"]) and not request.dry_run else 0
+    return 1 if _still_failed(plan, ended) or plan.counts()["unavailable"] else 0
 
 
 def _sweep(jobs: list[Job], store: Path, request: RunRequest, deadline: float | None, screen: Screen) -> list[Ended]:
@@ -115,6 +118,15 @@ def require_data(jobs: Sequence[Job]) -> None:
         recipe.require()
     for dataset, size, seed in dict.fromkeys((job.dataset, job.samples_per_class, job.seed) for job in jobs):
         find_subset(dataset, size, seed)
+
+
+def warn_of_data(jobs: Iterable[Job], note: Callable[[str], None]) -> None:
+    """Says what `require_data` would refuse; a dry run looks whether datasets are prepared, not at every subset."""
+    for dataset in dict.fromkeys(job.dataset for job in jobs):
+        try:
+            dataset.check()
+        except BadInput as error:
+            note(f"warning: {error}")
 
 
 def warn(jobs: Iterable[Job], note: Callable[[str], None]) -> None:

@@ -1,10 +1,10 @@
-"""Mixed precision by name: fp32, bf16 or fp16."""
+"""Mixed precision by name (fp32, bf16 or fp16), and whether a CPU's own ways are taken, which round otherwise."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -32,3 +32,8 @@ def frozen(network: N, precision: str) -> N:
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """Inside it, tensors keep their precision; on the device `meta`, where work is counted, they do anyway."""
     return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
+def on_cpu(values: Tensor) -> bool:
+    """Whether to compute in a way that is faster on a CPU; it rounds otherwise than the plain one."""
+    return values.device.type == "cpu"

@@ -14,7 +14,7 @@ from benchmark.job import Job
 from benchmark.plan import Plan, make_plan
 from benchmark.run import Build
 from benchmark.study import Grid
-from benchmark.sweep import require_data, warn
+from benchmark.sweep import require_data, warn, warn_of_data
 from benchmark.track import require_tracker
 from datasets.registry import BadInput
 from results.durations import about
@@ -76,7 +76,7 @@ def submit(grid: Grid, stores: Stores, profile: Profile, request: SubmitRequest,
     if request.dry_run:
         draft = make_draft(make_plan(grid, stores), stores, profile, request)
         announce(draft, note)
-        _warn_of_data(draft.jobs, note)
+        warn_of_data(draft.jobs, note)
         for text in scripts(draft, stores.own):
             click.echo(text)
         return
@@ -218,15 +218,6 @@ def _warn(draft: Draft, note: Note) -> None:
         names = ", ".join(sorted(str(name)[:10] for name in older))
         note(f"warning: queued jobs were submitted at {names}, the checkout is at {str(commit)[:10]} now: "
              "they will run the code of now, and their records will say so")  # fmt: skip
-
-
-def _warn_of_data(jobs: list[Job], note: Note) -> None:
-    """A dry run looks whether datasets are prepared, not at every subset."""
-    for dataset in dict.fromkeys(job.dataset for job in jobs):
-        try:
-            dataset.check()
-        except BadInput as error:
-            note(f"warning: {error}")
 
 
 def _require_answer(draft: Draft) -> None:

@@ -8,13 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from methods import precision
+
 _EPSILON = 1e-5
 _FEW = 3  # channels on which a CPU wastes most of a convolution's work
-
-
-def on_cpu(features: Tensor) -> bool:
-    """Whether the ways below that are faster on a CPU are taken; they round otherwise than the plain ones."""
-    return features.device.type == "cpu"
 
 
 class ActivatedNorm(nn.Module):
@@ -25,7 +22,7 @@ class ActivatedNorm(nn.Module):
         self.slope = slope
 
     def forward(self, features: Tensor) -> Tensor:
-        if on_cpu(features):
+        if precision.on_cpu(features):
             return _CpuNorm.apply(features, self.slope)
         normal = functional.instance_norm(features, eps=_EPSILON)
         return normal if self.slope == 1 else functional.leaky_relu(normal, self.slope)
@@ -78,9 +75,9 @@ class ReflectingConv(nn.Conv2d):
         return self.kernel_size[0] // 2
 
     def forward(self, features: Tensor) -> Tensor:
-        if on_cpu(features) and self.in_channels <= _FEW:
+        if precision.on_cpu(features) and self.in_channels <= _FEW:
             return self._columns_come_in(features)
-        if on_cpu(features) and self.out_channels <= _FEW:
+        if precision.on_cpu(features) and self.out_channels <= _FEW:
             return self._columns_go_out(features)
         return functional.conv2d(_reflected(features, rows=self.rim, columns=self.rim), self.weight, self.bias)
 

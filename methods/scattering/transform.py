@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from methods.precision import without_autocast
+from methods import precision
 from methods.scattering.filters import ANGLES, STRIDE, Wavelets, low_pass
 
 COEFFICIENTS = 1 + 2 * ANGLES + ANGLES**2
@@ -23,10 +23,10 @@ class Scattering(nn.Module):
         self.wavelets = wavelets
 
     def forward(self, images: Tensor) -> Tensor:
-        with without_autocast(images.device):
+        with precision.without_autocast(images.device):
             signals = _pad(images.to(self.wavelets.slants.dtype)).flatten(0, 1)
             filters = self.wavelets(signals.shape[-1])
-            parts = signals.split(_CACHED if images.device.type == "cpu" else len(signals))
+            parts = signals.split(_CACHED if precision.on_cpu(images) else len(signals))
             maps = torch.cat([_scatter(part, filters) for part in parts])
         return maps.unflatten(0, images.shape[:2]).flatten(1, 2).contiguous(memory_format=torch.channels_last)
 

@@ -23,12 +23,10 @@ from datasets.base import Images
 from datasets.base import registry as datasets
 from datasets.batches import send, to_unit
 from hydrabench.augmenter import class_of, fit
-from methods import history
+from methods import history, precision
 from methods.base import Method
 from methods.compose import Composition
-from methods.mixing import layers
 from methods.registry import parse_method, registry
-from methods.scattering import transform
 from results.records import Record, read_record
 from shortened import shorten
 
@@ -88,8 +86,7 @@ def device() -> Iterator[torch.device]:
 @pytest.fixture
 def alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU takes the ways of other devices where its own round otherwise, and runs see a few test images."""
-    monkeypatch.setattr(layers, "on_cpu", lambda features: False)
-    monkeypatch.setattr(transform, "_CACHED", 10**9)
+    monkeypatch.setattr(precision, "on_cpu", lambda values: False)
     monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: False)  # the pretend device knows no autocast
     monkeypatch.setattr(history, "_LINES", 1)
     monkeypatch.setattr(loop, "_REPORT_SECONDS", -1)  # after every step, however fast

@@ -197,6 +197,18 @@ def test_dry_run_names_the_runs_and_starts_nothing(hydrabench, store):
     answer = hydrabench("run", "demo", "--seeds", "0", "--dry-run")
     assert answer.returncode == 0
     assert answer.stdout.count("would run: digits") == 11
+    assert "warning" not in answer.stderr
+    assert not store.exists()
+
+
+def test_dry_run_warns_of_images_that_a_run_would_refuse(hydrabench, store, monkeypatch):
+    monkeypatch.setenv("DATA_ROOT", "/nowhere")
+    chosen = ("--dataset", "cifair10", "--method", "baseline", "--samples-per-class", "5", "--seeds", "0")
+    dry = hydrabench("run", "table1", *chosen, "--dry-run")
+    assert (dry.returncode, dry.stdout.count("would run: cifair10")) == (0, 1)
+    assert hydrabench("run", "table1", *chosen, "--yes").returncode == 2
+    (warning,) = re.findall("warning: (cifair10: .*)", dry.stderr)
+    assert "data prepare" in warning
     assert not store.exists()
 
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from methods import precision
+
 _OUT, _IN = 4, 6  # pixels along a side that a tile writes and reads
 _MANY = 64  # channels in and out from which it is faster than torch's convolution
 
@@ -27,7 +29,7 @@ class WinogradConv2d(nn.Conv2d):
         return winograd(input, self.weight) if self._pays(input) else super().forward(input)
 
     def _pays(self, input: Tensor) -> bool:
-        fp32_on_a_cpu = input.device.type == "cpu" and input.dtype == torch.float32
+        fp32_on_a_cpu = precision.on_cpu(input) and input.dtype == torch.float32
         fits = min(self.weight.shape[:2]) >= _MANY and not any(side % _OUT for side in input.shape[2:])
         return fits and fp32_on_a_cpu and not torch.is_autocast_enabled("cpu")
 
