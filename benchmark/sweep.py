@@ -121,7 +121,7 @@ def require_data(jobs: Sequence[Job]) -> None:
 
 
 def warn_of_data(jobs: Iterable[Job], note: Callable[[str], None]) -> None:
-    """Says what `require_data` would refuse; a dry run looks whether datasets are prepared, not at every subset."""
+    """Says which datasets `require_data` would refuse, for a dry run: whether they are prepared, not every subset."""
     for dataset in dict.fromkeys(job.dataset for job in jobs):
         try:
             dataset.check()
